@@ -1,0 +1,250 @@
+"""Protobuf messages <-> the daemon's own types; nobody else knows both."""
+
+from __future__ import annotations
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from peanut.v1 import (
+    edits_pb2,
+    errors_pb2,
+    frames_pb2,
+    jobs_pb2,
+    masks_pb2,
+    models_pb2,
+    renders_pb2,
+)
+from peanut_daemon.deliverable import Codec, Deliverable, RenderStage
+from peanut_daemon.edits.model import (
+    Approval,
+    Box,
+    Edit,
+    MaskFrame,
+    PaintedMask,
+    Point,
+    Prompt,
+    Target,
+)
+from peanut_daemon.errors import InvalidRequestError, PromptError
+from peanut_daemon.jobs.model import Job, JobState, Progress
+from peanut_daemon.media import ClipInfo
+from peanut_daemon.status import is_retryable
+from peanut_models.ranges import FrameRange
+from peanut_models.zoo import ModelCard, Stage
+
+STATES = {
+    JobState.QUEUED: jobs_pb2.JOB_STATE_QUEUED,
+    JobState.RUNNING: jobs_pb2.JOB_STATE_RUNNING,
+    JobState.SUCCEEDED: jobs_pb2.JOB_STATE_SUCCEEDED,
+    JobState.FAILED: jobs_pb2.JOB_STATE_FAILED,
+    JobState.CANCELLED: jobs_pb2.JOB_STATE_CANCELLED,
+}
+STAGES = {
+    None: jobs_pb2.JOB_STAGE_UNSPECIFIED,
+    RenderStage.PLATE: jobs_pb2.JOB_STAGE_PLATE,
+    RenderStage.UPSCALE: jobs_pb2.JOB_STAGE_UPSCALE,
+    RenderStage.ENCODE: jobs_pb2.JOB_STAGE_ENCODE,
+}
+DELIVERABLES = {
+    renders_pb2.DELIVERABLE_PATCH: Deliverable.PATCH,
+    renders_pb2.DELIVERABLE_FULL: Deliverable.FULL,
+    renders_pb2.DELIVERABLE_UPSCALED: Deliverable.UPSCALED,
+}
+CODECS = {
+    renders_pb2.CODEC_UNSPECIFIED: Codec.FFV1,
+    renders_pb2.CODEC_FFV1: Codec.FFV1,
+    renders_pb2.CODEC_PRORES_HQ: Codec.PRORES_HQ,
+    renders_pb2.CODEC_PRORES_4444: Codec.PRORES_4444,
+    renders_pb2.CODEC_H264: Codec.H264,
+}
+MODEL_STAGES = {
+    Stage.P_MASK: models_pb2.MODEL_STAGE_P_MASK,
+    Stage.NOF_ERASER: models_pb2.MODEL_STAGE_NOF_ERASER,
+    Stage.UR_NET: models_pb2.MODEL_STAGE_UR_NET,
+}
+
+
+def to_range(message: frames_pb2.FrameRange) -> FrameRange:
+    """A wire range as our own; raises FrameRangeError where it is empty or reversed."""
+    return FrameRange(message.start_frame, message.end_frame)
+
+
+def from_range(frame_range: FrameRange) -> frames_pb2.FrameRange:
+    """A range for the wire."""
+    return frames_pb2.FrameRange(start_frame=frame_range.start, end_frame=frame_range.end)
+
+
+def to_prompt(message: edits_pb2.Prompt) -> Prompt:
+    """A wire prompt as our own; raises PromptError where it says nothing."""
+    frame_index = message.frame_index
+    match message.WhichOneof("kind"):
+        case "point":
+            point = message.point
+            return Point(
+                frame_index=frame_index,
+                x_px=point.x_px,
+                y_px=point.y_px,
+                positive=not point.negative,
+            )
+        case "box":
+            box = message.box
+            return Box(
+                frame_index=frame_index,
+                x0_px=box.x0_px,
+                y0_px=box.y0_px,
+                x1_px=box.x1_px,
+                y1_px=box.y1_px,
+            )
+        case "mask":
+            return PaintedMask(frame_index=frame_index, png=message.mask.png)
+    raise PromptError(
+        f"a prompt on frame {frame_index} says nothing: set its point, its box or its mask"
+    )
+
+
+def from_prompt(prompt: Prompt) -> edits_pb2.Prompt:
+    """A prompt for the wire."""
+    message = edits_pb2.Prompt(frame_index=prompt.frame_index)
+    match prompt:
+        case Point():
+            message.point.CopyFrom(
+                edits_pb2.PointPrompt(
+                    x_px=prompt.x_px, y_px=prompt.y_px, negative=not prompt.positive
+                )
+            )
+        case Box():
+            message.box.CopyFrom(
+                edits_pb2.BoxPrompt(
+                    x0_px=prompt.x0_px,
+                    y0_px=prompt.y0_px,
+                    x1_px=prompt.x1_px,
+                    y1_px=prompt.y1_px,
+                )
+            )
+        case PaintedMask():
+            message.mask.png = prompt.png
+    return message
+
+
+def from_clip(clip: ClipInfo) -> frames_pb2.Clip:
+    """A clip for the wire."""
+    return frames_pb2.Clip(
+        path=str(clip.path),
+        width=clip.width,
+        height=clip.height,
+        rate=frames_pb2.Rate(num=clip.rate.num, den=clip.rate.den),
+        frame_count=clip.frame_count,
+        start_timecode=clip.start_timecode.label if clip.start_timecode else "",
+        pixel_format=clip.pixel_format,
+        has_audio=clip.has_audio,
+        fingerprint=clip.fingerprint,
+    )
+
+
+def from_edit(edit: Edit) -> edits_pb2.Edit:
+    """An edit for the wire."""
+    return edits_pb2.Edit(
+        id=edit.id,
+        clip=from_clip(edit.clip),
+        range=from_range(edit.frame_range),
+        targets=[_from_target(target) for target in edit.targets],
+        approval=from_approval(edit.approval) if edit.approval else None,
+        created_at=_timestamp(edit.created_at),
+    )
+
+
+def _from_target(target: Target) -> edits_pb2.Target:
+    return edits_pb2.Target(
+        id=target.id,
+        name=target.name,
+        prompts=[from_prompt(prompt) for prompt in target.prompts],
+        mask_frames=target.mask_frames,
+    )
+
+
+def from_approval(approval: Approval) -> edits_pb2.Approval:
+    """An approval for the wire."""
+    return edits_pb2.Approval(
+        matte_hash=approval.matte_hash,
+        grow_px=approval.grow_px,
+        feather_px=approval.feather_px,
+        approved_at=_timestamp(approval.approved_at),
+    )
+
+
+def from_mask(mask: MaskFrame) -> masks_pb2.MaskFrame:
+    """A mask for the wire."""
+    return masks_pb2.MaskFrame(
+        target_id=mask.target_id,
+        frame_index=mask.frame_index,
+        png=mask.png,
+        confidence=mask.confidence,
+    )
+
+
+def to_deliverable(value: renders_pb2.Deliverable) -> Deliverable:
+    """A wire deliverable as our own; raises InvalidRequestError where none is named."""
+    if value not in DELIVERABLES:
+        raise InvalidRequestError(
+            f"deliverable {value} is unknown or not set: choose patch, full or upscaled"
+        )
+    return DELIVERABLES[value]
+
+
+def to_codec(value: renders_pb2.Codec) -> Codec:
+    """A wire codec as our own; raises InvalidRequestError where it is unknown."""
+    if value not in CODECS:
+        raise InvalidRequestError(f"codec {value} is unknown: choose one of {', '.join(Codec)}")
+    return CODECS[value]
+
+
+def from_job(job: Job, progress: Progress) -> jobs_pb2.Job:
+    """A job for the wire."""
+    outputs = job.outputs
+    message = jobs_pb2.Job(
+        id=job.id,
+        edit_id=job.edit_id,
+        state=STATES[job.state],
+        stage=STAGES[progress.stage],
+        units_done=progress.done,
+        units_total=progress.total,
+        outputs=jobs_pb2.JobOutputs(
+            deliverable=str(outputs.deliverable),
+            otio=str(outputs.otio),
+            matte=str(outputs.matte),
+            report=str(outputs.report),
+            contact_sheet=str(outputs.contact_sheet),
+        ),
+        retries=job.retries,
+        created_at=_timestamp(job.created_at),
+    )
+    if job.error:
+        message.error.CopyFrom(
+            errors_pb2.Error(
+                reason=job.error.reason,
+                message=job.error.message,
+                retryable=is_retryable(job.error.reason),
+                incident_id=job.error.incident_id,
+            )
+        )
+    if job.started_at is not None:
+        message.started_at.CopyFrom(_timestamp(job.started_at))
+    if job.finished_at is not None:
+        message.finished_at.CopyFrom(_timestamp(job.finished_at))
+    return message
+
+
+def from_card(card: ModelCard) -> models_pb2.Model:
+    """A model card for the wire."""
+    return models_pb2.Model(
+        name=card.name,
+        stage=MODEL_STAGES[card.stage],
+        description=card.description,
+        licence=card.licence,
+        commercial_use=card.commercial_use,
+        installed=True,
+    )
+
+
+def _timestamp(seconds: float) -> Timestamp:
+    whole = int(seconds)
+    return Timestamp(seconds=whole, nanos=int((seconds - whole) * 1e9))

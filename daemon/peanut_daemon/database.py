@@ -1,0 +1,98 @@
+"""The journal: one SQLite file (WAL) that holds every decision and every commit.
+
+A change is durable before it is acknowledged: `synchronous=FULL` syncs the log at each commit.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+# One entry per schema version; entry k brings a journal from version k to k + 1. Only ever append.
+MIGRATIONS = (
+    """
+    CREATE TABLE edits (
+        id TEXT PRIMARY KEY,
+        clip TEXT NOT NULL,                -- ClipInfo as JSON
+        range_start INTEGER NOT NULL,
+        range_end INTEGER NOT NULL,
+        otio TEXT NOT NULL,                -- the request as the host sent it; may be empty
+        created_at REAL NOT NULL           -- seconds since the epoch, like every *_at
+    );
+    CREATE TABLE targets (
+        edit_id TEXT NOT NULL REFERENCES edits(id) ON DELETE CASCADE,
+        id TEXT NOT NULL,
+        name TEXT NOT NULL,
+        PRIMARY KEY (edit_id, id)
+    );
+    CREATE TABLE prompts (
+        edit_id TEXT NOT NULL,
+        target_id TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        frame_index INTEGER NOT NULL,
+        kind TEXT NOT NULL,                -- point, box or mask
+        numbers TEXT NOT NULL,             -- JSON: x, y, positive; or x0, y0, x1, y1; or empty
+        png BLOB,                          -- of a painted mask
+        PRIMARY KEY (edit_id, target_id, position),
+        FOREIGN KEY (edit_id, target_id) REFERENCES targets(edit_id, id) ON DELETE CASCADE
+    );
+    CREATE TABLE masks (
+        edit_id TEXT NOT NULL,
+        target_id TEXT NOT NULL,
+        frame_index INTEGER NOT NULL,
+        png BLOB NOT NULL,
+        confidence REAL NOT NULL,
+        PRIMARY KEY (edit_id, target_id, frame_index),
+        FOREIGN KEY (edit_id, target_id) REFERENCES targets(edit_id, id) ON DELETE CASCADE
+    );
+    CREATE TABLE approvals (
+        edit_id TEXT PRIMARY KEY REFERENCES edits(id) ON DELETE CASCADE,
+        matte_hash TEXT NOT NULL,
+        grow_px INTEGER NOT NULL,
+        feather_px INTEGER NOT NULL,
+        approved_at REAL NOT NULL
+    );
+    CREATE TABLE mattes (                  -- frozen copies of approved masks
+        matte_hash TEXT NOT NULL,
+        frame_index INTEGER NOT NULL,
+        target_id TEXT NOT NULL,
+        png BLOB NOT NULL,
+        PRIMARY KEY (matte_hash, frame_index, target_id)
+    );
+    CREATE TABLE jobs (
+        id TEXT PRIMARY KEY,
+        edit_id TEXT NOT NULL REFERENCES edits(id) ON DELETE CASCADE,
+        state TEXT NOT NULL,
+        settings TEXT NOT NULL,            -- RenderSettings as JSON
+        error TEXT,                        -- reason and message as JSON
+        retries INTEGER NOT NULL DEFAULT 0,
+        created_at REAL NOT NULL,
+        started_at REAL,
+        finished_at REAL
+    );
+    CREATE TABLE artifacts (               -- committed windows, by content
+        key TEXT PRIMARY KEY,
+        size_bytes INTEGER NOT NULL,
+        sha256 TEXT NOT NULL,
+        committed_at REAL NOT NULL
+    );
+    """,
+)
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """Open the journal, creating or upgrading it.
+
+    Every statement outside an explicit transaction commits by itself; use `with connection:` and
+    `BEGIN` for several.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.executescript(f"BEGIN; {script} PRAGMA user_version={number}; COMMIT;")
+    return connection

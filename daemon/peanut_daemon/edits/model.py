@@ -1,0 +1,193 @@
+"""What an edit is made of. Coordinates are pixels of the source."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from peanut_daemon.errors import InvalidRequestError, MaskSizeError, PromptError
+from peanut_daemon.media import ClipInfo
+from peanut_models.errors import FrameRangeError
+from peanut_models.ranges import FrameRange
+
+MAX_GROW_PX = 256
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A click."""
+
+    frame_index: int
+    x_px: float
+    y_px: float
+    positive: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A rectangle `[x0, x1)` by `[y0, y1)` around the target."""
+
+    frame_index: int
+    x0_px: float
+    y0_px: float
+    x1_px: float
+    y1_px: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaintedMask:
+    """A mask at the source's size, as a PNG; bright pixels belong to the target."""
+
+    frame_index: int
+    png: bytes
+
+
+Prompt = Point | Box | PaintedMask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One object to remove."""
+
+    id: str
+    name: str
+    prompts: tuple[Prompt, ...]
+    mask_frames: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskFrame:
+    """The mask of one target on one frame: 1-bit PNG; confidence 0 (lost) to 1 (certain)."""
+
+    target_id: str
+    frame_index: int
+    png: bytes
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A frozen matte: the union of all masks, grown by `grow_px`, fading out over `feather_px`."""
+
+    matte_hash: str
+    grow_px: int
+    feather_px: int
+    approved_at: float
+
+    def __post_init__(self) -> None:
+        for name, value in (("grow_px", self.grow_px), ("feather_px", self.feather_px)):
+            if not 0 <= value <= MAX_GROW_PX:
+                raise InvalidRequestError(
+                    f"{name} is {value}: it must be between 0 and {MAX_GROW_PX} source pixels"
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One range of one clip, its targets and its matte; the unit that the daemon stores.
+
+    `otio` is the host's request as it came; the result is written into a copy of it.
+    """
+
+    id: str
+    clip: ClipInfo
+    frame_range: FrameRange
+    otio: str = ""
+    targets: tuple[Target, ...]
+    approval: Approval | None
+    created_at: float
+
+
+def checked_range(clip: ClipInfo, wanted: FrameRange | None) -> FrameRange:
+    """`wanted`, or the whole clip where it is None.
+
+    Raises:
+        FrameRangeError: `wanted` is not inside the clip.
+    """
+    whole = FrameRange(0, clip.frame_count)
+    if wanted is not None and not whole.covers(wanted):
+        raise FrameRangeError(
+            f"frame range {wanted} is outside the clip {clip.path}: it has the frames {whole}; "
+            f"end_frame may be {clip.frame_count} at most"
+        )
+    return wanted or whole
+
+
+def check_prompts(edit: Edit, prompts: Iterable[Prompt]) -> None:
+    """Refuse prompts that nothing could be tracked from.
+
+    Raises:
+        FrameRangeError: a prompt lies on a frame outside the edit's range.
+        PromptError: a prompt lies outside the picture, or none is positive.
+        MaskSizeError: a painted mask has not the clip's size, or is no PNG.
+    """
+    prompts = tuple(prompts)
+    for prompt in prompts:
+        if prompt.frame_index not in edit.frame_range:
+            raise FrameRangeError(
+                f"prompt on frame {prompt.frame_index} is outside the edit's range "
+                f"{edit.frame_range}: put it on a frame of the range, or widen the range"
+            )
+        match prompt:
+            case Point():
+                _check_point(edit.clip, prompt)
+            case Box():
+                _check_box(edit.clip, prompt)
+            case PaintedMask():
+                _check_mask(edit.clip, prompt)
+    if not any(not isinstance(p, Point) or p.positive for p in prompts):
+        raise PromptError(
+            "no prompt says where the target is: give a point on it, a box around it or a mask"
+        )
+
+
+def _check_point(clip: ClipInfo, point: Point) -> None:
+    if not (0 <= point.x_px < clip.width and 0 <= point.y_px < clip.height):
+        raise PromptError(
+            f"point ({point.x_px:g}, {point.y_px:g}) on frame {point.frame_index} is outside the "
+            f"picture: x must be 0 to {clip.width - 1} and y 0 to {clip.height - 1}"
+        )
+
+
+def _check_box(clip: ClipInfo, box: Box) -> None:
+    inside = 0 <= box.x0_px < box.x1_px <= clip.width and 0 <= box.y0_px < box.y1_px <= clip.height
+    if not inside:
+        raise PromptError(
+            f"box ({box.x0_px:g}, {box.y0_px:g}, {box.x1_px:g}, {box.y1_px:g}) on frame "
+            f"{box.frame_index} is empty, reversed or outside the picture: x0 < x1 <= {clip.width} "
+            f"and y0 < y1 <= {clip.height} are needed"
+        )
+
+
+def _check_mask(clip: ClipInfo, mask: PaintedMask) -> None:
+    size = png_size(mask.png)
+    if size is None:
+        raise MaskSizeError(
+            f"the mask on frame {mask.frame_index} is not a PNG picture "
+            f"({len(mask.png)} bytes): save it as PNG"
+        )
+    if size != (clip.width, clip.height):
+        raise MaskSizeError(
+            f"the mask on frame {mask.frame_index} is {size[0]}x{size[1]}, but the clip is "
+            f"{clip.width}x{clip.height}: a mask must have the clip's size"
+        )
+
+
+def png_size(png: bytes) -> tuple[int, int] | None:
+    """Width and height from a PNG's header; None if it is no PNG."""
+    if len(png) < 24 or not png.startswith(PNG_SIGNATURE) or png[12:16] != b"IHDR":
+        return None
+    width, height = struct.unpack(">II", png[16:24])
+    return width, height
+
+
+def matte_hash(masks: Iterable[MaskFrame], grow_px: int, feather_px: int) -> str:
+    """Hash over all that makes a matte; equal hashes mean equal mattes."""
+    digest = hashlib.sha256(f"matte/1 grow {grow_px} feather {feather_px}".encode())
+    for mask in sorted(masks, key=lambda m: (m.frame_index, m.target_id)):
+        digest.update(f" {mask.frame_index} {mask.target_id} {len(mask.png)} ".encode())
+        digest.update(mask.png)
+    return digest.hexdigest()

@@ -1,0 +1,162 @@
+"""What can go wrong inside the daemon (`status.py` turns it into gRPC statuses).
+
+    DaemonError                     anything below
+    |- InvalidRequestError          a request that cannot be fulfilled (also a ValueError)
+    |  |- PromptError               a prompt outside the picture, or none that is positive
+    |  `- MaskSizeError             a mask whose size is not the clip's
+    |- MediaError                   something about a media file
+    |  |- MediaNotFoundError        no file at that path
+    |  |- NoVideoError              the file has no video stream
+    |  |- MediaUnreadableError      not a media file, truncated, or damaged
+    |  `- UnsupportedMediaError     readable, but of a kind that is refused (with the way round)
+    |- OutputError                  the deliverable cannot be written
+    |  |- OutputExistsError         something is there already and may not be replaced
+    |  |- OutputNotWritableError    no such folder, or no right to write there
+    |  `- DiskFullError             too little room, before or while writing
+    |- ArtifactDamagedError         a committed window is missing or damaged on disk
+    |- EditNotFoundError, JobNotFoundError
+    |- NotApprovedError             a render was asked for before the matte was approved
+    |- JobStateError                the job's state does not allow that
+    |- QueueFullError               too many jobs wait already
+    |- JobCancelledError            the job was cancelled
+    |- WorkerCrashedError           the worker died again and again on the same piece of work
+    |- WorkerRestartingError        the worker is being restarted
+    |- ShuttingDownError            the daemon is draining
+    |- UnauthenticatedError         the token is missing or wrong
+    `- VersionMismatchError         client and daemon speak different versions
+
+Every message says what is wrong, with which thing, the value given, and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NoReturn
+
+from peanut_models.errors import ModelError
+
+
+class DaemonError(Exception):
+    """Base of every error that the daemon raises on purpose."""
+
+
+class InvalidRequestError(DaemonError, ValueError):
+    """A request that no state of the daemon could fulfil; fix the call."""
+
+
+class PromptError(InvalidRequestError):
+    """A prompt outside the picture or the range, or no positive prompt at all."""
+
+
+class MaskSizeError(InvalidRequestError):
+    """A mask whose size is not the clip's."""
+
+
+class MediaError(DaemonError):
+    """Something about a media file."""
+
+
+class MediaNotFoundError(MediaError):
+    """No file at that path."""
+
+
+class NoVideoError(MediaError):
+    """The file has no video stream."""
+
+
+class MediaUnreadableError(MediaError):
+    """Not a media file, truncated, or damaged."""
+
+
+class UnsupportedMediaError(MediaError):
+    """Readable, but of a kind that is refused; the message has the way round."""
+
+
+class OutputError(DaemonError):
+    """The deliverable cannot be written."""
+
+
+class OutputExistsError(OutputError):
+    """Something is there already and may not be replaced."""
+
+
+class OutputNotWritableError(OutputError):
+    """No such folder, or no right to write there."""
+
+
+class DiskFullError(OutputError):
+    """Too little room on the disk, before or while writing."""
+
+
+class ArtifactDamagedError(DaemonError):
+    """A committed window is missing or damaged on disk; resuming the job computes it again."""
+
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class EditNotFoundError(DaemonError):
+    """No edit has that id."""
+
+
+class JobNotFoundError(DaemonError):
+    """No job has that id."""
+
+
+class NotApprovedError(DaemonError):
+    """A render was asked for before the matte was approved."""
+
+
+class JobStateError(DaemonError):
+    """The job's state does not allow that."""
+
+
+class QueueFullError(DaemonError):
+    """Too many jobs wait already; wait and retry."""
+
+
+class JobCancelledError(DaemonError):
+    """The job was cancelled."""
+
+
+class WorkerCrashedError(DaemonError):
+    """The worker died again and again on the same piece of work."""
+
+
+class WorkerRestartingError(DaemonError):
+    """The worker is being restarted; retry with backoff."""
+
+
+class ShuttingDownError(DaemonError):
+    """The daemon is draining; retry once it is back."""
+
+
+class UnauthenticatedError(DaemonError):
+    """The token is missing or wrong."""
+
+
+class VersionMismatchError(DaemonError):
+    """Client and daemon speak different versions of the contract."""
+
+
+def error_classes() -> Iterator[type[Exception]]:
+    """Every class of error that the daemon and the models raise on purpose."""
+    pending: list[type[Exception]] = [DaemonError, ModelError]
+    while pending:
+        kind = pending.pop()
+        yield kind
+        pending += kind.__subclasses__()
+
+
+def error_named(name: str) -> type[Exception] | None:
+    """The class of that name; None for one that nobody raises on purpose."""
+    return next((kind for kind in error_classes() if kind.__name__ == name), None)
+
+
+def raise_reported(reason: str, message: str, *, expected: bool) -> NoReturn:
+    """Raise what the worker reported as an error of its own class again."""
+    kind = error_named(reason) if expected else None
+    if kind is None:
+        raise RuntimeError(f"{reason}: {message}")
+    raise kind(message)

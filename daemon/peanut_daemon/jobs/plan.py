@@ -1,0 +1,133 @@
+"""The pieces of a render, each with a key that says all it follows from.
+
+Equal keys mean equal results, so a piece whose key is committed is never computed again: that is
+how a job goes on after a crash, and how a corrected job reuses the windows that did not change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from peanut_daemon.deliverable import Deliverable, RenderSettings, RenderStage
+from peanut_daemon.edits.model import Edit
+from peanut_models.ranges import FrameRange, Window, plan_windows
+from peanut_models.zoo import Profile
+
+# Raise when a change to the code changes what the same inputs give.
+PLATE_VERSION = 1
+UPSCALE_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """What the worker does in one go.
+
+    Attributes:
+        stage: which kind of work.
+        key: what its artifact is stored under; empty for the encode, which leaves a deliverable.
+        window: the frames; for the encode, the whole range.
+        after_key: the artifact it builds on: for a plate that of the window before (empty for the
+            first), for an upscale that of its plate.
+    """
+
+    stage: RenderStage
+    key: str
+    window: Window
+    after_key: str = ""
+
+    @property
+    def frames(self) -> int:
+        """How many frames it commits."""
+        return len(self.window.core)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderPlan:
+    """All pieces of a render, in the order in which they must be done."""
+
+    pieces: tuple[Piece, ...]
+
+    def of_stage(self, stage: RenderStage) -> tuple[Piece, ...]:
+        """The pieces of one stage, in order of frames."""
+        return tuple(piece for piece in self.pieces if piece.stage is stage)
+
+    @property
+    def frames_total(self) -> int:
+        """Frames over all stages."""
+        return sum(piece.frames for piece in self.pieces)
+
+
+def plan_render(
+    edit: Edit,
+    settings: RenderSettings,
+    profile: Profile,
+    matte: Mapping[int, Sequence[bytes]],
+) -> RenderPlan:
+    """Cut a render into pieces.
+
+    Args:
+        edit: its clip and range count.
+        settings: its windows, growing, feathering and deliverable count.
+        profile: the back ends count.
+        matte: the frozen masks (PNGs) by frame.
+    """
+    windows = plan_windows(
+        edit.frame_range,
+        core_frames=settings.window_frames,
+        context_frames=settings.context_frames,
+    )
+    pieces: list[Piece] = []
+    before = ""
+    for window in windows:
+        key = _key(
+            f"plate/{PLATE_VERSION}",
+            profile.nof_eraser,
+            edit.clip.fingerprint,
+            window.core,
+            window.span,
+            settings.grow_px,
+            settings.feather_px,
+            _masks_hash(window.span, matte),
+            before,
+        )
+        pieces.append(Piece(stage=RenderStage.PLATE, key=key, window=window, after_key=before))
+        before = key
+    if settings.deliverable is Deliverable.UPSCALED:
+        pieces += [
+            Piece(
+                stage=RenderStage.UPSCALE,
+                key=_key(f"upscale/{UPSCALE_VERSION}", profile.ur_net, plate.key),
+                window=plate.window,
+                after_key=plate.key,
+            )
+            for plate in tuple(pieces)
+        ]
+    whole = Window(index=0, core=edit.frame_range, span=edit.frame_range)
+    pieces.append(Piece(stage=RenderStage.ENCODE, key="", window=whole))
+    return RenderPlan(pieces=tuple(pieces))
+
+
+def window_frames_that_fit(
+    width: int, height: int, *, wanted: int, context: int, budget_bytes: int
+) -> int:
+    """How many frames a window may commit so that it and its context stay within the budget.
+
+    At least 1: a picture that is too large even so is refused by the worker, with its numbers.
+    """
+    bytes_per_frame = width * height * 3
+    return max(1, min(wanted, budget_bytes // bytes_per_frame - 2 * context))
+
+
+def _masks_hash(frames: FrameRange, matte: Mapping[int, Sequence[bytes]]) -> str:
+    digest = hashlib.sha256()
+    for frame_index in frames:
+        for png in matte.get(frame_index, ()):
+            digest.update(f"{frame_index} {len(png)} ".encode())
+            digest.update(png)
+    return digest.hexdigest()
+
+
+def _key(*parts: object) -> str:
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()

@@ -1,0 +1,198 @@
+"""Starting, resuming and looking into renders."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+
+from peanut_daemon.config import Settings
+from peanut_daemon.deliverable import Codec, Deliverable, Outputs, RenderSettings, RenderStage
+from peanut_daemon.edits.model import Edit
+from peanut_daemon.edits.store import EditStore
+from peanut_daemon.errors import (
+    DiskFullError,
+    InvalidRequestError,
+    JobStateError,
+    NotApprovedError,
+    OutputExistsError,
+    OutputNotWritableError,
+    raise_reported,
+)
+from peanut_daemon.jobs.dispatcher import Dispatcher
+from peanut_daemon.jobs.model import Job, JobState
+from peanut_daemon.jobs.plan import window_frames_that_fit
+from peanut_daemon.jobs.render import RenderWork, keys_of
+from peanut_daemon.jobs.scheduler import Scheduler
+from peanut_daemon.jobs.store import JobStore
+from peanut_daemon.worker.messages import Failed, PictureReady, PictureTask
+from peanut_models.errors import FrameRangeError
+from peanut_models.ranges import FrameRange
+from peanut_models.zoo import profile
+
+# Bytes of store and deliverable per pixel and frame, generously: plate, provenance, encoded frame.
+BYTES_PER_PIXEL = 8
+
+
+class Renders:
+    """Everything about renders that is not carrying them out."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        edits: EditStore,
+        jobs: JobStore,
+        scheduler: Scheduler,
+        dispatcher: Dispatcher,
+    ) -> None:
+        self._settings = settings
+        self._edits = edits
+        self._jobs = jobs
+        self._scheduler = scheduler
+        self._dispatcher = dispatcher
+
+    def start(
+        self,
+        *,
+        edit_id: str,
+        deliverable: Deliverable,
+        codec: Codec,
+        output_path: Path,
+        overwrite: bool,
+        profile_name: str,
+    ) -> Job:
+        """Check all that can be checked before anything is computed, then queue a job."""
+        edit = self._edits.get(edit_id)
+        profile(profile_name)
+        if edit.approval is None:
+            raise NotApprovedError(
+                f"the matte of edit {edit_id} is not approved: look at its masks and approve them"
+            )
+        settings = RenderSettings(
+            profile=profile_name,
+            deliverable=deliverable,
+            codec=codec,
+            output_path=output_path,
+            overwrite=overwrite,
+            matte_hash=edit.approval.matte_hash,
+            grow_px=edit.approval.grow_px,
+            feather_px=edit.approval.feather_px,
+            window_frames=window_frames_that_fit(
+                edit.clip.width,
+                edit.clip.height,
+                wanted=self._settings.window_frames,
+                context=self._settings.context_frames,
+                budget_bytes=self._settings.window_bytes,
+            ),
+            context_frames=self._settings.context_frames,
+        )
+        self._check_outputs(edit, settings)
+        self._scheduler.check_room()
+        job = self._jobs.create(edit_id, settings)
+        self._dispatcher.queue(job)
+        return job
+
+    def resume(self, job_id: str) -> Job:
+        """Queue an ended job again.
+
+        Raises:
+            JobStateError: it waits, runs or has succeeded.
+        """
+        job = self._jobs.get(job_id)
+        if job.state not in (JobState.CANCELLED, JobState.FAILED):
+            raise JobStateError(
+                f"job {job_id} is {job.state.value}: only a cancelled or failed job can be resumed"
+            )
+        self._check_outputs(self._edits.get(job.edit_id), job.settings)
+        self._scheduler.check_room()
+        job = self._jobs.move(job_id, JobState.QUEUED)
+        self._dispatcher.queue(job)
+        return job
+
+    async def pictures(
+        self, job_id: str, wanted: FrameRange | None
+    ) -> AsyncGenerator[PictureReady, None]:
+        """Repaired frames of a render, as far as it has come.
+
+        Raises:
+            FrameRangeError: frames outside the edit's range.
+            JobStateError: a frame is not computed yet.
+        """
+        job = self._jobs.get(job_id)
+        work = RenderWork.of(job, self._edits)
+        frame_range = wanted or work.edit.frame_range
+        if not work.edit.frame_range.covers(frame_range):
+            raise FrameRangeError(
+                f"frame range {frame_range} is outside the edit's range {work.edit.frame_range}: "
+                "ask for frames of the edit"
+            )
+        committed = self._jobs.artifact_hashes()
+        plates = tuple(
+            (core, key)
+            for core, key in keys_of(work.plan, RenderStage.PLATE)
+            if core.start < frame_range.end and frame_range.start < core.end
+        )
+        for core, key in plates:
+            if key not in committed:
+                raise JobStateError(
+                    f"frames {core} of job {job_id} are not computed yet: watch the job until "
+                    "they are"
+                )
+        task = PictureTask(clip=work.edit.clip, frame_range=frame_range, plates=plates)
+        async with aclosing(self._dispatcher.interactive(task)) as events:
+            async for event in events:
+                if isinstance(event, PictureReady):
+                    yield event
+                elif isinstance(event, Failed):
+                    raise_reported(event.reason, event.message, expected=event.expected)
+
+    def _check_outputs(self, edit: Edit, settings: RenderSettings) -> None:
+        outputs = Outputs.beside(settings.output_path)
+        folder = settings.output_path.parent
+        if not settings.output_path.is_absolute():
+            raise InvalidRequestError(
+                f"output path {settings.output_path} is relative: give the whole path, since the "
+                "daemon runs in a folder of its own"
+            )
+        if edit.clip.path in outputs.paths():
+            raise InvalidRequestError(
+                f"output path {settings.output_path} would replace the clip itself: choose another"
+            )
+        if not folder.is_dir():
+            raise OutputNotWritableError(
+                f"output folder {folder} does not exist: make it, or choose another"
+            )
+        _check_writable(folder)
+        for path in outputs.paths():
+            if path.exists() and not settings.overwrite:
+                raise OutputExistsError(
+                    f"{path} exists already: choose another output path, or allow overwriting"
+                )
+        needed = self._settings.min_free_disk_bytes + _size_estimate(edit, settings)
+        for place in (folder, self._settings.data_dir):
+            free = shutil.disk_usage(place).free
+            if free < needed:
+                raise DiskFullError(
+                    f"the disk of {place} has {free // 2**20} MiB left, but this render may need "
+                    f"{needed // 2**20} MiB: make room, or choose a shorter range or another disk"
+                )
+
+
+def _check_writable(folder: Path) -> None:
+    probe = folder / ".peanut-write-test"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputNotWritableError(
+            f"output folder {folder} cannot be written ({error.strerror}): "
+            "change its permissions, or choose another"
+        ) from error
+
+
+def _size_estimate(edit: Edit, settings: RenderSettings) -> int:
+    pixels = edit.clip.width * edit.clip.height * len(edit.frame_range)
+    enlarged = 16 if settings.deliverable is Deliverable.UPSCALED else 0
+    return pixels * (BYTES_PER_PIXEL + 3 * enlarged)

@@ -1,0 +1,1 @@
+"""The RPC methods, thin: convert, call, convert."""

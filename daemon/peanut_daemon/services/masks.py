@@ -1,0 +1,80 @@
+"""MaskService."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from peanut.v1 import masks_pb2, masks_pb2_grpc
+from peanut_daemon import convert
+from peanut_daemon.edits.model import Target
+from peanut_daemon.edits.store import EditStore
+from peanut_daemon.errors import EditNotFoundError, InvalidRequestError
+from peanut_daemon.jobs.tracking import Tracking, TrackRequest
+from peanut_models.errors import FrameRangeError
+
+
+class MaskService(masks_pb2_grpc.MaskServiceServicer):
+    """Masks: track, fetch, approve."""
+
+    def __init__(self, edits: EditStore, tracking: Tracking) -> None:
+        self._edits = edits
+        self._tracking = tracking
+
+    async def TrackMasks(  # noqa: N802
+        self, request_iterator: AsyncIterator[masks_pb2.TrackMasksRequest], context: Any
+    ) -> AsyncIterator[masks_pb2.TrackMasksResponse]:
+        """Stream masks as they are stored."""
+        async with aclosing(self._tracking.run(_requests(request_iterator))) as results:
+            async for tracked in results:
+                mask = convert.from_mask(tracked.mask)
+                yield masks_pb2.TrackMasksResponse(mask=mask)
+                progress = masks_pb2.TrackProgress(
+                    target_id=tracked.mask.target_id,
+                    frames_done=tracked.frames_done,
+                    frames_total=tracked.frames_total,
+                )
+                yield masks_pb2.TrackMasksResponse(progress=progress)
+
+    async def FetchMasks(  # noqa: N802
+        self, request: masks_pb2.FetchMasksRequest, context: Any
+    ) -> AsyncIterator[masks_pb2.FetchMasksResponse]:
+        """Stream stored masks."""
+        edit = self._edits.get(request.edit_id)
+        wanted = convert.to_range(request.range) if request.HasField("range") else edit.frame_range
+        if not edit.frame_range.covers(wanted):
+            raise FrameRangeError(
+                f"frame range {wanted} is outside the edit's range {edit.frame_range}: "
+                "ask for frames of the edit"
+            )
+        if request.target_id and request.target_id not in {t.id for t in edit.targets}:
+            raise EditNotFoundError(
+                f"edit {edit.id} has no target {request.target_id!r}: "
+                f"it has {[t.id for t in edit.targets]}"
+            )
+        for mask in self._edits.masks(edit.id, wanted, request.target_id):
+            yield masks_pb2.FetchMasksResponse(mask=convert.from_mask(mask))
+
+    async def ApproveMasks(  # noqa: N802
+        self, request: masks_pb2.ApproveMasksRequest, context: Any
+    ) -> masks_pb2.ApproveMasksResponse:
+        """Freeze the matte."""
+        approval = self._edits.approve(request.edit_id, request.grow_px, request.feather_px)
+        return masks_pb2.ApproveMasksResponse(approval=convert.from_approval(approval))
+
+
+async def _requests(
+    messages: AsyncIterator[masks_pb2.TrackMasksRequest],
+) -> AsyncIterator[TrackRequest]:
+    async for message in messages:
+        if not message.target_id:
+            raise InvalidRequestError("a tracking request names no target: set target_id")
+        yield TrackRequest(
+            edit_id=message.edit_id,
+            target=Target(
+                id=message.target_id,
+                name=message.name,
+                prompts=tuple(convert.to_prompt(prompt) for prompt in message.prompts),
+            ),
+        )

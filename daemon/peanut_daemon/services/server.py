@@ -1,0 +1,84 @@
+"""ServerService and ModelService."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import peanut_daemon
+from peanut.v1 import models_pb2, models_pb2_grpc, server_pb2, server_pb2_grpc
+from peanut_daemon import convert
+from peanut_daemon.config import API_MINOR_HIGHEST, API_MINOR_LOWEST, Settings
+from peanut_daemon.errors import VersionMismatchError
+from peanut_daemon.worker.process import WorkerProcess
+from peanut_models.zoo import CARDS, PROFILES
+
+
+class ServerService(server_pb2_grpc.ServerServiceServicer):
+    """The daemon itself: what it is, and its end."""
+
+    def __init__(
+        self, settings: Settings, worker: WorkerProcess, shut_down: Callable[[], None]
+    ) -> None:
+        self._settings = settings
+        self._worker = worker
+        self._shut_down = shut_down
+
+    async def GetServerInfo(  # noqa: N802
+        self, request: server_pb2.GetServerInfoRequest, context: Any
+    ) -> server_pb2.GetServerInfoResponse:
+        """Say what this daemon is and can do."""
+        if request.api_minor and not API_MINOR_LOWEST <= request.api_minor <= API_MINOR_HIGHEST:
+            raise VersionMismatchError(
+                f"the client speaks API minor {request.api_minor}, this daemon "
+                f"{API_MINOR_LOWEST} to {API_MINOR_HIGHEST}: update the older of the two"
+            )
+        settings = self._settings
+        return server_pb2.GetServerInfoResponse(
+            version=peanut_daemon.__version__,
+            api_minor_lowest=API_MINOR_LOWEST,
+            api_minor_highest=API_MINOR_HIGHEST,
+            devices=[
+                server_pb2.Device(name=name, description=description, memory_bytes=memory_bytes)
+                for name, description, memory_bytes in self._worker.devices
+            ],
+            profiles=[
+                server_pb2.Profile(
+                    name=profile.name,
+                    p_mask=profile.p_mask,
+                    nof_eraser=profile.nof_eraser,
+                    ur_net=profile.ur_net,
+                    ready=True,
+                )
+                for profile in PROFILES
+            ],
+            limits=server_pb2.Limits(
+                max_queued_jobs=settings.max_queued_jobs,
+                max_message_bytes=settings.max_message_bytes,
+                working_long_side_px=settings.working_long_side_px,
+                window_frames=settings.window_frames,
+            ),
+            worker=server_pb2.Worker(
+                ready=bool(self._worker.pid),
+                pid=self._worker.pid,
+                restarts=max(0, self._worker.restarts),
+            ),
+            data_dir=str(settings.data_dir),
+        )
+
+    async def Shutdown(  # noqa: N802
+        self, request: server_pb2.ShutdownRequest, context: Any
+    ) -> server_pb2.ShutdownResponse:
+        """Let the daemon end."""
+        self._shut_down()
+        return server_pb2.ShutdownResponse()
+
+
+class ModelService(models_pb2_grpc.ModelServiceServicer):
+    """Models: list."""
+
+    async def ListModels(  # noqa: N802
+        self, request: models_pb2.ListModelsRequest, context: Any
+    ) -> models_pb2.ListModelsResponse:
+        """Return all cards."""
+        return models_pb2.ListModelsResponse(models=[convert.from_card(card) for card in CARDS])

@@ -1,0 +1,66 @@
+"""The one table that turns errors into gRPC statuses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import grpc
+
+from peanut_daemon import errors
+from peanut_models import errors as model_errors
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How an error is told: its code, and whether the same call may succeed later."""
+
+    code: grpc.StatusCode
+    retryable: bool = False
+
+
+_C = grpc.StatusCode
+
+STATUS: dict[type[Exception], Status] = {
+    errors.InvalidRequestError: Status(_C.INVALID_ARGUMENT),
+    errors.PromptError: Status(_C.INVALID_ARGUMENT),
+    errors.MaskSizeError: Status(_C.INVALID_ARGUMENT),
+    errors.MediaError: Status(_C.FAILED_PRECONDITION),
+    errors.MediaNotFoundError: Status(_C.NOT_FOUND),
+    errors.NoVideoError: Status(_C.FAILED_PRECONDITION),
+    errors.MediaUnreadableError: Status(_C.FAILED_PRECONDITION),
+    errors.UnsupportedMediaError: Status(_C.FAILED_PRECONDITION),
+    errors.OutputError: Status(_C.FAILED_PRECONDITION),
+    errors.OutputExistsError: Status(_C.ALREADY_EXISTS),
+    errors.OutputNotWritableError: Status(_C.FAILED_PRECONDITION),
+    errors.DiskFullError: Status(_C.RESOURCE_EXHAUSTED, retryable=True),
+    errors.EditNotFoundError: Status(_C.NOT_FOUND),
+    errors.JobNotFoundError: Status(_C.NOT_FOUND),
+    errors.NotApprovedError: Status(_C.FAILED_PRECONDITION),
+    errors.JobStateError: Status(_C.FAILED_PRECONDITION),
+    errors.QueueFullError: Status(_C.RESOURCE_EXHAUSTED, retryable=True),
+    errors.JobCancelledError: Status(_C.CANCELLED),
+    errors.WorkerCrashedError: Status(_C.INTERNAL),
+    errors.WorkerRestartingError: Status(_C.UNAVAILABLE, retryable=True),
+    errors.ShuttingDownError: Status(_C.UNAVAILABLE, retryable=True),
+    errors.UnauthenticatedError: Status(_C.UNAUTHENTICATED),
+    errors.VersionMismatchError: Status(_C.FAILED_PRECONDITION),
+    errors.ArtifactDamagedError: Status(_C.FAILED_PRECONDITION, retryable=True),
+    model_errors.InvalidInputError: Status(_C.INVALID_ARGUMENT),
+    model_errors.FrameRangeError: Status(_C.OUT_OF_RANGE),
+    model_errors.ModelNotFoundError: Status(_C.NOT_FOUND),
+    model_errors.WeightsMissingError: Status(_C.FAILED_PRECONDITION),
+    model_errors.UnsupportedDeviceError: Status(_C.FAILED_PRECONDITION),
+    model_errors.OutOfDeviceMemoryError: Status(_C.RESOURCE_EXHAUSTED, retryable=True),
+}
+
+
+def status_of(kind: type[BaseException]) -> Status | None:
+    """The status of an error's class; None for one that nobody raises on purpose."""
+    return next((STATUS[base] for base in kind.__mro__ if base in STATUS), None)
+
+
+def is_retryable(reason: str) -> bool:
+    """Whether an error of that class name may go away by itself."""
+    kind = errors.error_named(reason)
+    status = status_of(kind) if kind else None
+    return status is not None and status.retryable

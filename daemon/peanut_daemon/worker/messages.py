@@ -1,0 +1,182 @@
+"""What the daemon's face and its worker say to each other, pickled over a pipe.
+
+Both are the same installation on the same machine, so the forms may change freely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from peanut_daemon.deliverable import RenderSettings
+from peanut_daemon.edits.model import MaskFrame, Prompt
+from peanut_daemon.media import ClipInfo
+from peanut_models.ranges import FrameRange, Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackTask:
+    """Compute the masks of one target; answers with `MaskReady` per frame."""
+
+    clip: ClipInfo
+    frame_range: FrameRange
+    target_id: str
+    prompts: tuple[Prompt, ...]
+    profile: str
+    working_long_side_px: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlateTask:
+    """Fill one window; leaves an artifact under `key`, answers with `Committed`.
+
+    Attributes:
+        masks: PNGs by frame, over the window's span.
+        before_key: artifact of the window before; empty for the first.
+    """
+
+    clip: ClipInfo
+    window: Window
+    masks: Mapping[int, Sequence[bytes]]
+    grow_px: int
+    feather_px: int
+    profile: str
+    key: str
+    before_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpscaleTask:
+    """Upscale the repaired frames of one window; leaves an artifact, answers with `Committed`."""
+
+    clip: ClipInfo
+    core: FrameRange
+    profile: str
+    key: str
+    plate_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodeTask:
+    """Composite and encode all frames; answers with `Finished` when all outputs are in place.
+
+    Attributes:
+        plates: window cores and the artifact of each, in order.
+        upscales: likewise; empty unless the deliverable is upscaled.
+        otio: the host's request, into which the result is written; may be empty.
+        facts: what the report says beyond what the worker itself sees.
+    """
+
+    clip: ClipInfo
+    frame_range: FrameRange
+    settings: RenderSettings
+    plates: tuple[tuple[FrameRange, str], ...]
+    upscales: tuple[tuple[FrameRange, str], ...]
+    otio: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureTask:
+    """Make PNGs of repaired frames; answers with `PictureReady` per frame."""
+
+    clip: ClipInfo
+    frame_range: FrameRange
+    plates: tuple[tuple[FrameRange, str], ...]
+
+
+Task = TrackTask | PlateTask | UpscaleTask | EncodeTask | PictureTask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """What a worker is told at its start."""
+
+    store_dir: Path
+    log_level: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The worker has started; `devices` are (name, description, memory in bytes), best first."""
+
+    devices: tuple[tuple[str, str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """To the worker: do this."""
+
+    number: int
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """To the worker: stop the task of that number at the next frame."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """So many frames of the task are done, as far as can be told."""
+
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class MaskReady:
+    """One mask of a `TrackTask`."""
+
+    mask: MaskFrame
+
+
+@dataclass(frozen=True, slots=True)
+class PictureReady:
+    """One picture of a `PictureTask`."""
+
+    frame_index: int
+    png: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """An artifact lies in the store, complete and synced."""
+
+    key: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The task is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The task was stopped by request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The task ended with an error of that class name; `expected` = raised on purpose."""
+
+    reason: str
+    message: str
+    expected: bool
+    damaged_key: str = ""
+
+
+Event = Advanced | MaskReady | PictureReady | Committed | Finished | Cancelled | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """From the worker: an event of the task of that number."""
+
+    number: int
+    event: Event

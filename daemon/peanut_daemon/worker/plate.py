@@ -1,0 +1,118 @@
+"""Frames and masks to a committed plate window, and pictures of repaired frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8, UInt16
+from numpy import ndarray
+
+from peanut_daemon.errors import MediaUnreadableError
+from peanut_daemon.media import ClipInfo, ClipReader, mask_from_png, probe
+from peanut_daemon.worker.backends import Backends
+from peanut_daemon.worker.messages import Committed, Event, PictureReady, PictureTask, PlateTask
+from peanut_daemon.worker.store import ArtifactStore, PlateArtifact, matte_box
+from peanut_models.cascade import FinishedFrames, fill_window
+from peanut_models.matte import matte_of
+from peanut_models.ranges import FrameRange
+from peanut_models.stages import GENERATED, Frames
+
+
+def check_unchanged(clip: ClipInfo) -> None:
+    """Refuse a media file that is not the one the edit was made from.
+
+    Raises:
+        MediaNotFoundError: it is gone.
+        MediaUnreadableError: it changed or is damaged.
+    """
+    if probe(clip.path).fingerprint != clip.fingerprint:
+        raise MediaUnreadableError(
+            f"the clip {clip.path} changed since the edit was made: make a new edit from it, "
+            "or put the old file back"
+        )
+
+
+def fill(
+    task: PlateTask,
+    backends: Backends,
+    store: ArtifactStore,
+    checkpoint: Callable[[float], None],
+) -> Iterator[Event]:
+    """Fill one window, commit it."""
+    check_unchanged(task.clip)
+    span, core = task.window.span, task.window.core
+    with ClipReader(task.clip.path) as reader:
+        frames = read_rgb(reader, span)
+        before = _finished_before(task, store, reader)
+    alpha = np.stack([_matte(task, k) for k in span])
+    plate = fill_window(
+        backends.eraser(task.profile), task.window, frames, alpha > 0, before, checkpoint
+    )
+    own = alpha[core.start - span.start : core.end - span.start]
+    top, bottom, left, right = box = matte_box(own)
+    crop = (slice(None), slice(top, bottom), slice(left, right))
+    size_bytes, digest = store.put_plate(
+        task.key,
+        PlateArtifact(
+            core=core,
+            box=box,
+            frames=plate.frames[crop],
+            alpha=own[crop],
+            provenance=plate.provenance[crop],
+        ),
+    )
+    yield Committed(task.key, size_bytes, digest)
+
+
+def read_rgb(reader: ClipReader, frame_range: FrameRange) -> Frames:
+    """The frames of a range as one array."""
+    return np.stack([frame.to_rgb() for frame in reader.frames(frame_range)])
+
+
+def _matte(task: PlateTask, frame_index: int) -> UInt8[ndarray, "h w"]:
+    return matte_of(
+        [mask_from_png(png) for png in task.masks.get(frame_index, ())],
+        size=(task.clip.height, task.clip.width),
+        grow_px=task.grow_px,
+        feather_px=task.feather_px,
+    )
+
+
+def _finished_before(
+    task: PlateTask, store: ArtifactStore, reader: ClipReader
+) -> FinishedFrames | None:
+    """The context frames before the core, as the window before left them."""
+    lead = task.window.core.start - task.window.span.start
+    if not task.before_key or not lead:
+        return None
+    plate = store.get_plate(task.before_key)
+    start = max(plate.core.start, task.window.core.start - lead)
+    finished = FrameRange(start, task.window.core.start)
+    frames = read_rgb(reader, finished)
+    for k, frame_index in enumerate(finished):
+        frames[k] = plate.paste(frames[k], frame_index)
+    generated = np.zeros(frames.shape[:3], np.bool_)
+    top, bottom, left, right = plate.box
+    first = start - plate.core.start
+    generated[:, top:bottom, left:right] = plate.provenance[first:] == GENERATED
+    return FinishedFrames(frame_range=finished, frames=frames, generated=generated)
+
+
+def pictures(task: PictureTask, store: ArtifactStore) -> Iterator[Event]:
+    """Yield repaired frames as PNGs."""
+    with ClipReader(task.clip.path) as reader:
+        for core, key in task.plates:
+            plate = store.get_plate(key)
+            for frame_index in core:
+                if frame_index in task.frame_range:
+                    rgb = plate.repaired(reader.read(frame_index).to_rgb(), frame_index)
+                    yield PictureReady(frame_index, png_from_rgb(rgb))
+
+
+def png_from_rgb(rgb: UInt8[ndarray, "h w 3"] | UInt16[ndarray, "h w 3"]) -> bytes:
+    """A picture as the bytes of a PNG of the same depth."""
+    # Level 1: pictures are looked at once, so time counts more than size.
+    _, encoded = cv2.imencode(".png", rgb[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    return encoded.tobytes()

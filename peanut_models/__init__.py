@@ -1,0 +1,1 @@
+"""The three stages of PEANUT as a plain library: arrays in, arrays out."""

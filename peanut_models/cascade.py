@@ -1,0 +1,102 @@
+"""Where the stages meet: a long range, window by window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Int32
+from numpy import ndarray
+
+from peanut_models.errors import InvalidInputError
+from peanut_models.ranges import FrameRange, Window
+from peanut_models.stages import GENERATED, SOURCE, Eraser, Frames, Plate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedFrames:
+    """The last frames of the window before, already filled.
+
+    Attributes:
+        frame_range: which frames of the clip these are; ends where the next window's core starts.
+        frames: filled.
+        generated: True where the colour was made up.
+    """
+
+    frame_range: FrameRange
+    frames: Frames
+    generated: Bool[ndarray, "t h w"]
+
+
+def fill_window(
+    eraser: Eraser,
+    window: Window,
+    frames: Frames,
+    holes: Bool[ndarray, "t h w"],
+    before: FinishedFrames | None,
+    on_progress: Callable[[float], None] | None = None,
+) -> Plate:
+    """Fill the core of one window, carrying on from the window before.
+
+    Handing the finished frames to the next window as if they had been shot that way is what keeps
+    made-up background the same across the whole range, at the memory of one window.
+
+    Args:
+        eraser: the back end.
+        window: which frames of the clip `frames` and `holes` are (its span), and which to fill.
+        frames: the source frames of the span.
+        holes: True where the plate must be found.
+        before: the finished frames just before the core; None for the first window.
+        on_progress: called now and then with the core frames done so far; may raise to cancel.
+
+    Returns:
+        The plate of the core; provenance counts frames of the clip.
+
+    Raises:
+        InvalidInputError: `before` does not end at the core, or sizes disagree.
+    """
+    if len(frames) != len(window.span) or holes.shape != frames.shape[:3]:
+        raise InvalidInputError(
+            f"window {window.span} has {len(window.span)} frames, but frames are {frames.shape} "
+            f"and holes {holes.shape}: give one frame and one hole mask for each"
+        )
+    span = window.span
+    generated = np.zeros(holes.shape, np.bool_)
+    if before is not None:
+        if before.frame_range.end != window.core.start:
+            raise InvalidInputError(
+                f"finished frames {before.frame_range} do not lead up to the core {window.core}: "
+                "they must end where it starts"
+            )
+        span = FrameRange(max(span.start, before.frame_range.start), span.end)
+        frames, holes, generated = _with_finished(window, span, frames, holes, before)
+    core = FrameRange(window.core.start - span.start, window.core.end - span.start)
+    plate = eraser.erase(frames, holes, core=core, generated=generated, on_progress=on_progress)
+    return Plate(frames=plate.frames, provenance=_counted_from_clip(plate.provenance, span.start))
+
+
+def _with_finished(
+    window: Window,
+    span: FrameRange,
+    frames: Frames,
+    holes: Bool[ndarray, "t h w"],
+    before: FinishedFrames,
+) -> tuple[Frames, Bool[ndarray, "t h w"], Bool[ndarray, "t h w"]]:
+    """The span from the first finished frame on, with the finished frames in place."""
+    skip = span.start - window.span.start
+    lead = window.core.start - span.start
+    frames, holes = frames[skip:].copy(), holes[skip:].copy()
+    generated = np.zeros(holes.shape, np.bool_)
+    if lead:
+        frames[:lead] = before.frames[-lead:]
+        generated[:lead] = before.generated[-lead:]
+        holes[:lead] = False
+    return frames, holes, generated
+
+
+def _counted_from_clip(
+    provenance: Int32[ndarray, "t h w"], first_frame: int
+) -> Int32[ndarray, "t h w"]:
+    propagated = (provenance != SOURCE) & (provenance != GENERATED)
+    return np.where(propagated, provenance + np.int32(first_frame), provenance).astype(np.int32)

@@ -1,0 +1,1 @@
+"""The stages that work right after installation: no download, CPU is enough, commercial use allowed."""

@@ -1,0 +1,1 @@
+"""How good a mask or a plate is."""

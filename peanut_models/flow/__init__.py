@@ -1,0 +1,1 @@
+"""Optical flow and what is done with it: shared by the stages."""

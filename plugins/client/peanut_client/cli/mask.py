@@ -1,0 +1,134 @@
+"""`peanut mask`: masks only, one PNG per frame."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from peanut.v1 import masks_pb2
+from peanut_client.cli import options
+from peanut_client.cli.app import app
+from peanut_client.cli.clips import check_clip
+from peanut_client.cli.failures import CliError
+from peanut_client.cli.output import Output
+from peanut_client.cli.outputs import check_folder
+from peanut_client.cli.prompts import TARGET_ID, parse_prompts, parse_range
+from peanut_client.cli.session import open_client
+from peanut_client.cli.tracking import discard_edit, tracked_edit
+
+_MASK_NAME = re.compile(r"\d{5,}\.png")
+
+
+@app.command()
+def mask(
+    clip: options.Clip,
+    out: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="DIR", help="Folder for the PNGs, 00000.png ..."),
+    ],
+    frames: options.Range = None,
+    point: options.Points = None,
+    not_point: options.NotPoints = None,
+    box: options.Boxes = None,
+    mask_file: options.MaskFiles = None,
+    masks: options.Masks = None,
+    overwrite: options.Overwrite = False,
+    as_json: options.Json = False,
+) -> None:
+    """Find an object in a clip and write its masks, one PNG per frame."""
+    output = Output(as_json=as_json)
+    wanted = parse_range(frames)
+    check_clip(clip, wanted)
+    prompts = parse_prompts(
+        points=point, not_points=not_point, boxes=box, mask_files=mask_file, masks=masks
+    )
+    out = out.expanduser().absolute()
+    check_mask_folder(out, overwrite=overwrite)
+    with open_client(output) as client:
+        edit = tracked_edit(client, clip, wanted, prompts, output)
+        try:
+            written = write_masks(client.fetch_masks(edit.id, TARGET_ID), out)
+        finally:
+            discard_edit(client, edit.id)
+    output.document(
+        {
+            "folder": str(out),
+            "clip": edit.clip.path,
+            "range": {"start_frame": edit.range.start_frame, "end_frame": edit.range.end_frame},
+            "masks": written,
+        }
+    )
+    output.line(f"wrote {len(written)} masks to {out}", style="green")
+
+
+def check_mask_folder(out: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that may not be replaced.
+
+    Replacing means deleting what is there, so only a folder of masks is ever replaced.
+
+    Raises:
+        CliError: something is there, or the folder around it is missing.
+    """
+    check_folder(out.parent)
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise CliError("OutputExistsError", f"{out} is a file: give a folder for the masks")
+    names = [entry.name for entry in out.iterdir()]
+    others = [name for name in names if not _MASK_NAME.fullmatch(name)]
+    if others:
+        raise CliError(
+            "OutputExistsError",
+            f"{out} holds something else than masks ({others[0]}) and is left alone: "
+            "choose a new folder with -o",
+        )
+    if names and not overwrite:
+        raise CliError(
+            "OutputExistsError",
+            f"{out} holds {len(names)} masks already: choose another folder with -o",
+            hint="add --overwrite to replace them",
+        )
+
+
+def write_masks(masks: Iterable[masks_pb2.MaskFrame], out: Path) -> list[dict[str, object]]:
+    """Write masks as they came, named by frame; the folder appears whole or not at all.
+
+    Returns:
+        File name, frame and confidence of each.
+
+    Raises:
+        CliError: the folder cannot be written.
+    """
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    written: list[dict[str, object]] = []
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        for mask_frame in masks:
+            name = f"{mask_frame.frame_index:05d}.png"
+            (part / name).write_bytes(mask_frame.png)
+            written.append(
+                {
+                    "file": name,
+                    "frame_index": mask_frame.frame_index,
+                    "confidence": round(mask_frame.confidence, 4),
+                }
+            )
+        if out.exists():
+            shutil.rmtree(out)
+        part.rename(out)
+    except OSError as error:
+        raise CliError(
+            "OutputNotWritableError",
+            f"cannot write masks to {out}: {error.strerror or error}; choose another folder "
+            "with -o, or make room",
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return written

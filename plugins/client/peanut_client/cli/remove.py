@@ -1,0 +1,108 @@
+"""`peanut remove`: from a clip and prompts to a deliverable."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from peanut.v1 import jobs_pb2
+from peanut_client.cli import options
+from peanut_client.cli.app import app
+from peanut_client.cli.clips import check_clip
+from peanut_client.cli.documents import message_document
+from peanut_client.cli.following import follow_job
+from peanut_client.cli.output import Output
+from peanut_client.cli.outputs import check_output, choose_codec
+from peanut_client.cli.prompts import parse_prompts, parse_range
+from peanut_client.cli.session import open_client
+from peanut_client.cli.tracking import discard_edit, tracked_edit
+
+
+@app.command()
+def remove(
+    clip: options.Clip,
+    out: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT", help="The deliverable to write.")
+    ],
+    frames: options.Range = None,
+    point: options.Points = None,
+    not_point: options.NotPoints = None,
+    box: options.Boxes = None,
+    mask_file: options.MaskFiles = None,
+    masks: options.Masks = None,
+    deliver: Annotated[
+        options.Deliver,
+        typer.Option(
+            help="patch: transparent outside the object; full: whole frames; "
+            "upscaled: whole frames at four times the size."
+        ),
+    ] = options.Deliver.FULL,
+    codec: Annotated[
+        options.CodecName | None,
+        typer.Option(help="Default: by the extension of OUT (.mkv, .mov, .mp4)."),
+    ] = None,
+    grow: Annotated[int, typer.Option(metavar="PX", help="Grow the mask by so many pixels.")] = 4,
+    feather: Annotated[
+        int, typer.Option(metavar="PX", help="Then fade it out over so many pixels.")
+    ] = 2,
+    overwrite: options.Overwrite = False,
+    profile: Annotated[
+        str, typer.Option(metavar="NAME", help="Choice of models; see `peanut status`.")
+    ] = "",
+    as_json: options.Json = False,
+) -> None:
+    """Remove an object from a clip and write the result with its timeline."""
+    output = Output(as_json=as_json)
+    started = time.monotonic()
+    wanted = parse_range(frames)
+    check_clip(clip, wanted)
+    prompts = parse_prompts(
+        points=point, not_points=not_point, boxes=box, mask_files=mask_file, masks=masks
+    )
+    chosen = choose_codec(out, deliver, codec)
+    out = check_output(out, overwrite=overwrite)
+    with open_client(output) as client:
+        edit = tracked_edit(client, clip, wanted, prompts, output)
+        try:
+            client.approve_masks(edit.id, grow_px=grow, feather_px=feather)
+            job = client.start_render(
+                edit.id,
+                str(out),
+                deliverable=options.DELIVERABLES[deliver],
+                codec=options.CODECS[chosen],
+                overwrite=overwrite,
+                profile=profile,
+            )
+        except BaseException:
+            discard_edit(client, edit.id)
+            raise
+        job = follow_job(client, job, output, cancel_on_interrupt=True)
+    show_result(job, output, seconds=time.monotonic() - started)
+
+
+def show_result(job: jobs_pb2.Job, output: Output, *, seconds: float | None = None) -> None:
+    """Say what a job that succeeded has written."""
+    document: dict[str, Any] = {
+        "job": message_document(job),
+        "outputs": message_document(job.outputs),
+    }
+    if seconds is not None:
+        document["seconds"] = round(seconds, 2)
+    output.document(document)
+    output.line("done" if seconds is None else f"done in {seconds:.1f} s", style="green")
+    output.facts(output_facts(job.outputs))
+
+
+def output_facts(outputs: jobs_pb2.JobOutputs) -> list[tuple[str, str]]:
+    """The files of a job by their names for people."""
+    files = [
+        ("result", outputs.deliverable),
+        ("timeline", outputs.otio),
+        ("matte", outputs.matte),
+        ("report", outputs.report),
+        ("contact sheet", outputs.contact_sheet),
+    ]
+    return [(name, path) for name, path in files if path]

@@ -1,0 +1,83 @@
+from peanut.v1 import edits_pb2 as _edits_pb2
+from peanut.v1 import frames_pb2 as _frames_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class MaskFrame(_message.Message):
+    __slots__ = ("target_id", "frame_index", "png", "confidence")
+    TARGET_ID_FIELD_NUMBER: _ClassVar[int]
+    FRAME_INDEX_FIELD_NUMBER: _ClassVar[int]
+    PNG_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    target_id: str
+    frame_index: int
+    png: bytes
+    confidence: float
+    def __init__(self, target_id: _Optional[str] = ..., frame_index: _Optional[int] = ..., png: _Optional[bytes] = ..., confidence: _Optional[float] = ...) -> None: ...
+
+class TrackMasksRequest(_message.Message):
+    __slots__ = ("edit_id", "target_id", "name", "prompts")
+    EDIT_ID_FIELD_NUMBER: _ClassVar[int]
+    TARGET_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PROMPTS_FIELD_NUMBER: _ClassVar[int]
+    edit_id: str
+    target_id: str
+    name: str
+    prompts: _containers.RepeatedCompositeFieldContainer[_edits_pb2.Prompt]
+    def __init__(self, edit_id: _Optional[str] = ..., target_id: _Optional[str] = ..., name: _Optional[str] = ..., prompts: _Optional[_Iterable[_Union[_edits_pb2.Prompt, _Mapping]]] = ...) -> None: ...
+
+class TrackMasksResponse(_message.Message):
+    __slots__ = ("mask", "progress")
+    MASK_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    mask: MaskFrame
+    progress: TrackProgress
+    def __init__(self, mask: _Optional[_Union[MaskFrame, _Mapping]] = ..., progress: _Optional[_Union[TrackProgress, _Mapping]] = ...) -> None: ...
+
+class TrackProgress(_message.Message):
+    __slots__ = ("target_id", "frames_done", "frames_total")
+    TARGET_ID_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_DONE_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    target_id: str
+    frames_done: int
+    frames_total: int
+    def __init__(self, target_id: _Optional[str] = ..., frames_done: _Optional[int] = ..., frames_total: _Optional[int] = ...) -> None: ...
+
+class FetchMasksRequest(_message.Message):
+    __slots__ = ("edit_id", "target_id", "range")
+    EDIT_ID_FIELD_NUMBER: _ClassVar[int]
+    TARGET_ID_FIELD_NUMBER: _ClassVar[int]
+    RANGE_FIELD_NUMBER: _ClassVar[int]
+    edit_id: str
+    target_id: str
+    range: _frames_pb2.FrameRange
+    def __init__(self, edit_id: _Optional[str] = ..., target_id: _Optional[str] = ..., range: _Optional[_Union[_frames_pb2.FrameRange, _Mapping]] = ...) -> None: ...
+
+class FetchMasksResponse(_message.Message):
+    __slots__ = ("mask",)
+    MASK_FIELD_NUMBER: _ClassVar[int]
+    mask: MaskFrame
+    def __init__(self, mask: _Optional[_Union[MaskFrame, _Mapping]] = ...) -> None: ...
+
+class ApproveMasksRequest(_message.Message):
+    __slots__ = ("edit_id", "grow_px", "feather_px")
+    EDIT_ID_FIELD_NUMBER: _ClassVar[int]
+    GROW_PX_FIELD_NUMBER: _ClassVar[int]
+    FEATHER_PX_FIELD_NUMBER: _ClassVar[int]
+    edit_id: str
+    grow_px: int
+    feather_px: int
+    def __init__(self, edit_id: _Optional[str] = ..., grow_px: _Optional[int] = ..., feather_px: _Optional[int] = ...) -> None: ...
+
+class ApproveMasksResponse(_message.Message):
+    __slots__ = ("approval",)
+    APPROVAL_FIELD_NUMBER: _ClassVar[int]
+    approval: _edits_pb2.Approval
+    def __init__(self, approval: _Optional[_Union[_edits_pb2.Approval, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,71 @@
+from peanut.v1 import frames_pb2 as _frames_pb2
+from peanut.v1 import jobs_pb2 as _jobs_pb2
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Deliverable(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DELIVERABLE_UNSPECIFIED: _ClassVar[Deliverable]
+    DELIVERABLE_PATCH: _ClassVar[Deliverable]
+    DELIVERABLE_FULL: _ClassVar[Deliverable]
+    DELIVERABLE_UPSCALED: _ClassVar[Deliverable]
+
+class Codec(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CODEC_UNSPECIFIED: _ClassVar[Codec]
+    CODEC_FFV1: _ClassVar[Codec]
+    CODEC_PRORES_HQ: _ClassVar[Codec]
+    CODEC_PRORES_4444: _ClassVar[Codec]
+    CODEC_H264: _ClassVar[Codec]
+DELIVERABLE_UNSPECIFIED: Deliverable
+DELIVERABLE_PATCH: Deliverable
+DELIVERABLE_FULL: Deliverable
+DELIVERABLE_UPSCALED: Deliverable
+CODEC_UNSPECIFIED: Codec
+CODEC_FFV1: Codec
+CODEC_PRORES_HQ: Codec
+CODEC_PRORES_4444: Codec
+CODEC_H264: Codec
+
+class StartRenderRequest(_message.Message):
+    __slots__ = ("edit_id", "deliverable", "codec", "output_path", "overwrite", "profile")
+    EDIT_ID_FIELD_NUMBER: _ClassVar[int]
+    DELIVERABLE_FIELD_NUMBER: _ClassVar[int]
+    CODEC_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_PATH_FIELD_NUMBER: _ClassVar[int]
+    OVERWRITE_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
+    edit_id: str
+    deliverable: Deliverable
+    codec: Codec
+    output_path: str
+    overwrite: bool
+    profile: str
+    def __init__(self, edit_id: _Optional[str] = ..., deliverable: _Optional[_Union[Deliverable, str]] = ..., codec: _Optional[_Union[Codec, str]] = ..., output_path: _Optional[str] = ..., overwrite: bool = ..., profile: _Optional[str] = ...) -> None: ...
+
+class StartRenderResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: _jobs_pb2.Job
+    def __init__(self, job: _Optional[_Union[_jobs_pb2.Job, _Mapping]] = ...) -> None: ...
+
+class FetchFramesRequest(_message.Message):
+    __slots__ = ("job_id", "range")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    RANGE_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    range: _frames_pb2.FrameRange
+    def __init__(self, job_id: _Optional[str] = ..., range: _Optional[_Union[_frames_pb2.FrameRange, _Mapping]] = ...) -> None: ...
+
+class FetchFramesResponse(_message.Message):
+    __slots__ = ("frame_index", "png")
+    FRAME_INDEX_FIELD_NUMBER: _ClassVar[int]
+    PNG_FIELD_NUMBER: _ClassVar[int]
+    frame_index: int
+    png: bytes
+    def __init__(self, frame_index: _Optional[int] = ..., png: _Optional[bytes] = ...) -> None: ...

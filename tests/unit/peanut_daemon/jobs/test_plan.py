@@ -1,0 +1,128 @@
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from peanut_daemon.deliverable import Codec, Deliverable, RenderSettings, RenderStage
+from peanut_daemon.edits.model import Edit
+from peanut_daemon.jobs.plan import plan_render, window_frames_that_fit
+from peanut_daemon.media import ClipInfo, ColourTags, Rate
+from peanut_models.ranges import FrameRange
+from peanut_models.zoo import profile
+
+
+def edit(fingerprint="f"):
+    clip = ClipInfo(
+        path=Path("/clips/a.mov"),
+        width=64,
+        height=48,
+        rate=Rate(25, 1),
+        variable_rate=False,
+        time_base=Fraction(1, 25),
+        rotation_deg=0,
+        frame_count=100,
+        start_timecode=None,
+        pixel_format="yuv420p",
+        bit_depth=8,
+        colour=ColourTags(),
+        sample_aspect=Fraction(1),
+        field_order="progressive",
+        codec="h264",
+        has_audio=False,
+        has_alpha=False,
+        fingerprint=fingerprint,
+    )
+    return Edit(
+        id="e",
+        clip=clip,
+        frame_range=FrameRange(0, 40),
+        targets=(),
+        approval=None,
+        created_at=0.0,
+    )
+
+
+def settings(**changes):
+    values = {
+        "profile": "embedded",
+        "deliverable": Deliverable.FULL,
+        "codec": Codec.FFV1,
+        "output_path": Path("/renders/a.mkv"),
+        "overwrite": False,
+        "matte_hash": "m",
+        "grow_px": 4,
+        "feather_px": 2,
+        "window_frames": 10,
+        "context_frames": 3,
+    }
+    return RenderSettings(**values | changes)
+
+
+def masks(**changed):
+    return {k: [changed.get(f"frame{k}", b"png")] for k in range(40)}
+
+
+def keys(an_edit=None, some_settings=None, matte=None, stage=RenderStage.PLATE):
+    plan = plan_render(
+        an_edit or edit(), some_settings or settings(), profile("embedded"), matte or masks()
+    )
+    return [piece.key for piece in plan.of_stage(stage)]
+
+
+def test_the_same_request_has_the_same_keys():
+    assert keys() == keys()
+    assert len(set(keys())) == 4
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"some_settings": settings(grow_px=5)},
+        {"some_settings": settings(feather_px=0)},
+        {"some_settings": settings(context_frames=4)},
+        {"an_edit": edit(fingerprint="another file")},
+    ],
+)
+def test_what_changes_pixels_changes_every_key(changed):
+    assert not set(keys()) & set(keys(**changed))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"codec": Codec.H264, "output_path": Path("/renders/b.mp4")},
+        {"overwrite": True},
+        {"deliverable": Deliverable.UPSCALED},
+    ],
+)
+def test_what_only_changes_the_file_keeps_the_plates(changed):
+    assert keys(some_settings=settings(**changed)) == keys()
+
+
+def test_a_corrected_mask_changes_its_window_and_those_after_it():
+    before, after = keys(), keys(matte=masks(frame25=b"other"))
+    assert before[:2] == after[:2]
+    assert before[2] != after[2]
+    assert before[3] != after[3]  # it carries on from the window before
+
+
+def test_context_counts_too():
+    assert keys()[1] != keys(matte=masks(frame22=b"other"))[1]  # window [10, 20) sees up to 23
+
+
+def test_an_upscale_follows_its_plate():
+    upscaled = settings(deliverable=Deliverable.UPSCALED)
+    plan = plan_render(edit(), upscaled, profile("embedded"), masks())
+    plates, larger = plan.of_stage(RenderStage.PLATE), plan.of_stage(RenderStage.UPSCALE)
+    assert [piece.after_key for piece in larger] == [piece.key for piece in plates]
+    assert [piece.stage for piece in plan.pieces][-1] is RenderStage.ENCODE
+    assert plan.frames_total == 120
+
+
+def test_large_pictures_get_shorter_windows_but_never_none():
+    def fit(width, height):
+        return window_frames_that_fit(width, height, wanted=48, context=16, budget_bytes=2**30)
+
+    assert fit(1920, 1080) == 48
+    assert 1 <= fit(3840, 2160) < 48
+    assert fit(16000, 16000) == 1
