@@ -11,8 +11,11 @@ from pathlib import Path
 import peanut_daemon
 from peanut_daemon import log
 from peanut_daemon.config import load_settings
-from peanut_daemon.errors import DaemonError
+from peanut_daemon.errors import DaemonError, FolderInUseError
 from peanut_daemon.server import serve
+
+# Clients that start a daemon tell by this that another one was faster.
+EXIT_FOLDER_IN_USE = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -29,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         settings = load_settings(flags)
         log.configure(settings.log_level)
         asyncio.run(serve(settings))
+    except FolderInUseError as error:
+        sys.stderr.write(f"peanutd: {error}\n")
+        sys.exit(EXIT_FOLDER_IN_USE)
     except DaemonError as error:
         sys.exit(f"peanutd: {error}")
 

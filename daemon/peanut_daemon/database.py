@@ -66,6 +66,8 @@ MIGRATIONS = (
         settings TEXT NOT NULL,            -- RenderSettings as JSON
         error TEXT,                        -- reason and message as JSON
         retries INTEGER NOT NULL DEFAULT 0,
+        frames_done INTEGER NOT NULL DEFAULT 0,   -- over all stages, as of the last change of state
+        frames_total INTEGER NOT NULL DEFAULT 0,
         created_at REAL NOT NULL,
         started_at REAL,
         finished_at REAL

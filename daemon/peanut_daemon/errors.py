@@ -22,6 +22,7 @@
     |- WorkerCrashedError           the worker died again and again on the same piece of work
     |- WorkerRestartingError        the worker is being restarted
     |- ShuttingDownError            the daemon is draining
+    |- FolderInUseError             another daemon has the data folder
     |- UnauthenticatedError         the token is missing or wrong
     `- VersionMismatchError         client and daemon speak different versions
 
@@ -130,6 +131,10 @@ class WorkerRestartingError(DaemonError):
 
 class ShuttingDownError(DaemonError):
     """The daemon is draining; retry once it is back."""
+
+
+class FolderInUseError(DaemonError):
+    """Another daemon has the data folder; it keeps it, this one gives way."""
 
 
 class UnauthenticatedError(DaemonError):

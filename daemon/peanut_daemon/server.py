@@ -38,7 +38,7 @@ from peanut.v1 import (
 from peanut_daemon.config import API_MINOR_HIGHEST, Settings
 from peanut_daemon.database import open_database
 from peanut_daemon.edits.store import EditStore
-from peanut_daemon.errors import DaemonError, InvalidRequestError
+from peanut_daemon.errors import FolderInUseError, InvalidRequestError
 from peanut_daemon.interceptors import GuardInterceptor
 from peanut_daemon.jobs.dispatcher import Dispatcher
 from peanut_daemon.jobs.renders import Renders
@@ -65,7 +65,8 @@ async def serve(settings: Settings) -> None:
     """Run one daemon until it is told to stop.
 
     Raises:
-        DaemonError: another daemon has this data folder, or the port is taken.
+        FolderInUseError: another daemon has this data folder.
+        InvalidRequestError: the port is taken.
     """
     settings.store_dir.mkdir(parents=True, exist_ok=True)
     settings.data_dir.chmod(0o700)
@@ -73,7 +74,7 @@ async def serve(settings: Settings) -> None:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise DaemonError(
+        raise FolderInUseError(
             f"another daemon uses the data folder {settings.data_dir}: stop it with `peanut stop`, "
             "or give another folder with --data-dir"
         ) from None

@@ -42,6 +42,7 @@ STATUS: dict[type[Exception], Status] = {
     errors.WorkerCrashedError: Status(_C.INTERNAL),
     errors.WorkerRestartingError: Status(_C.UNAVAILABLE, retryable=True),
     errors.ShuttingDownError: Status(_C.UNAVAILABLE, retryable=True),
+    errors.FolderInUseError: Status(_C.FAILED_PRECONDITION),
     errors.UnauthenticatedError: Status(_C.UNAUTHENTICATED),
     errors.VersionMismatchError: Status(_C.FAILED_PRECONDITION),
     errors.ArtifactDamagedError: Status(_C.FAILED_PRECONDITION, retryable=True),

@@ -239,7 +239,7 @@ def test_a_second_render_reuses_the_windows_of_the_first(client, daemon, clip, t
 
 
 def test_a_new_prompt_withdraws_the_approval(client, clip):
-    edit = approved_edit(client, clip)
+    edit = approved_edit(client, clip, frame_range(0, 3))
     assert client.get_edit(edit.id).HasField("approval")
     track(client, edit.id, point(*square_centre()), point(2, 2, negative=True))
     assert not client.get_edit(edit.id).HasField("approval")

@@ -89,10 +89,7 @@ def track(client, edit_id, *prompts):
 
 def finished(client, job_id):
     """The job once it has ended."""
-    job = None
-    for job in client.watch_job(job_id):
-        pass
-    return job
+    return list(client.watch_job(job_id))[-1]
 
 
 def succeeded(client, job_id):

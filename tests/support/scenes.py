@@ -5,7 +5,6 @@ from pathlib import Path
 
 import av
 import numpy as np
-
 from support.clips import HEIGHT, WIDTH, make_clip
 
 SQUARE = 12

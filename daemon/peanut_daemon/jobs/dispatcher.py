@@ -100,9 +100,9 @@ class Dispatcher:
         elif job.state is JobState.RUNNING:
             self._end(job_id, JobState.CANCELLED)
 
-    def progress(self, job_id: str) -> Progress:
-        """How far a job is; nothing known of one that has not run since the daemon started."""
-        return self._progress.get(job_id, Progress())
+    def progress(self, job: Job) -> Progress:
+        """How far a job is now."""
+        return self._progress.get(job.id, job.progress)
 
     async def watch(self, job_id: str) -> AsyncGenerator[Job, None]:
         """The job now and at each change, until it has ended.
@@ -191,7 +191,7 @@ class Dispatcher:
             if self._scheduler.worker_died(task_id):
                 self._scheduler.retry_interactive(task_id)
                 return
-            waiting.events.put_nowait(_crash())
+            waiting.events.put_nowait(_crash("ask again"))
         self._scheduler.piece_done(task_id)
         waiting.events.put_nowait(None)
 
@@ -209,7 +209,7 @@ class Dispatcher:
                 self._changed(job_id)
                 logger.warning("worker died on job %s, the piece is tried again", job_id)
             else:
-                crash = _crash()
+                crash = _crash("resume the job")
                 self._end(
                     job_id, JobState.FAILED, JobError(reason=crash.reason, message=crash.message)
                 )
@@ -281,7 +281,7 @@ class Dispatcher:
         self._scheduler.remove(job_id)
         self._works.pop(job_id, None)
         self._cancel_wanted.discard(job_id)
-        self._jobs.move(job_id, state, error)
+        self._jobs.move(job_id, state, error, self._progress.get(job_id))
         self._changed(job_id)
 
     def _report(self, job_id: str, progress: Progress) -> None:
@@ -293,10 +293,10 @@ class Dispatcher:
             watcher.set()
 
 
-def _crash() -> Failed:
+def _crash(then: str) -> Failed:
     return Failed(
         "WorkerCrashedError",
         "the worker died again and again on the same piece of work; the daemon's log may say why "
-        "(often too little memory: lower the setting window_frames), then resume the job",
+        f"(often too little memory: lower the setting window_frames), then {then}",
         expected=True,
     )

@@ -62,7 +62,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One render of one edit. Times are seconds since the epoch."""
+    """One render of one edit. Times are seconds since the epoch.
+
+    `progress` is as of the last change of state; the dispatcher knows the latest of a running job.
+    """
 
     id: str
     edit_id: str
@@ -70,6 +73,7 @@ class Job:
     settings: RenderSettings
     error: JobError | None = None
     retries: int = 0
+    progress: Progress = Progress()
     created_at: float
     started_at: float | None = None
     finished_at: float | None = None

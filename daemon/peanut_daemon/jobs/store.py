@@ -7,11 +7,11 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Collection
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from peanut_daemon.deliverable import RenderSettings
 from peanut_daemon.errors import JobNotFoundError
-from peanut_daemon.jobs.model import Job, JobError, JobState
+from peanut_daemon.jobs.model import Job, JobError, JobState, Progress
 
 
 class JobStore:
@@ -54,20 +54,31 @@ class JobStore:
         """Jobs of one edit, newest first."""
         return [job for job in self.all() if job.edit_id == edit_id]
 
-    def move(self, job_id: str, state: JobState, error: JobError | None = None) -> Job:
-        """Change a job's state, or raise JobStateError."""
-        job = self.get(job_id).moved_to(state, self._clock(), error)
+    def move(
+        self,
+        job_id: str,
+        state: JobState,
+        error: JobError | None = None,
+        progress: Progress | None = None,
+    ) -> Job:
+        """Change a job's state, or raise JobStateError; remember how far it has come."""
+        job = self.get(job_id)
+        progress = progress or job.progress
+        job = job.moved_to(state, self._clock(), error)
         self._db.execute(
-            "UPDATE jobs SET state = ?, error = ?, started_at = ?, finished_at = ? WHERE id = ?",
+            "UPDATE jobs SET state = ?, error = ?, started_at = ?, finished_at = ?, "
+            "frames_done = ?, frames_total = ? WHERE id = ?",
             (
                 job.state.value,
                 json.dumps(asdict(error)) if error else None,
                 job.started_at,
                 job.finished_at,
+                progress.done,
+                progress.total,
                 job_id,
             ),
         )
-        return job
+        return replace(job, progress=progress)
 
     def count_retry(self, job_id: str) -> None:
         """Note that a piece of the job has to be done again."""
@@ -98,6 +109,7 @@ def _job(row: sqlite3.Row) -> Job:
         settings=RenderSettings.from_dict(json.loads(row["settings"])),
         error=JobError(**json.loads(row["error"])) if row["error"] else None,
         retries=row["retries"],
+        progress=Progress(done=row["frames_done"], total=row["frames_total"]),
         created_at=row["created_at"],
         started_at=row["started_at"],
         finished_at=row["finished_at"],

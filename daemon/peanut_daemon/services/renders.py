@@ -36,7 +36,7 @@ class RenderService(renders_pb2_grpc.RenderServiceServicer):
             overwrite=request.overwrite,
             profile_name=request.profile or DEFAULT_PROFILE,
         )
-        message = convert.from_job(job, self._dispatcher.progress(job.id))
+        message = convert.from_job(job, self._dispatcher.progress(job))
         return renders_pb2.StartRenderResponse(job=message)
 
     async def FetchFrames(  # noqa: N802
@@ -93,4 +93,4 @@ class JobService(jobs_pb2_grpc.JobServiceServicer):
         return jobs_pb2.ResumeJobResponse(job=self._message(self._renders.resume(request.job_id)))
 
     def _message(self, job: Job) -> jobs_pb2.Job:
-        return convert.from_job(job, self._dispatcher.progress(job.id))
+        return convert.from_job(job, self._dispatcher.progress(job))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from peanut_models.embedded.eraser import PropagationEraser
-from peanut_models.embedded.masks import EmbeddedMaskTracker
+from peanut_models.embedded.masks import ClassicalMaskTracker
 from peanut_models.embedded.upscaler import LanczosUpscaler
 from peanut_models.errors import ModelNotFoundError
 from peanut_models.stages import Eraser, MaskTracker, Upscaler
@@ -29,7 +29,7 @@ class Backends:
         """P-MASK of a profile."""
         name = profile(profile_name).p_mask
         if name == "embedded/masks":
-            return self._kept(name, EmbeddedMaskTracker)
+            return self._kept(name, ClassicalMaskTracker)
         raise _unknown(name)
 
     def eraser(self, profile_name: str) -> Eraser:

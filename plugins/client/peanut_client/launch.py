@@ -29,8 +29,8 @@ DAEMON_MODULES = (
     "torchvision",
 )
 
-# What a daemon writes when another one holds its folder.
-_GAVE_WAY = "another daemon uses the data folder"
+# Exit code of a daemon when another one holds its folder.
+_EXIT_FOLDER_IN_USE = 3
 _TAIL_LINES = 12
 _TAIL_BYTES = 16 * 1024
 
@@ -64,7 +64,7 @@ class DaemonProcess:
 
     def gave_way(self) -> bool:
         """Whether it ended because another daemon holds its folder."""
-        return self.ended() and _GAVE_WAY in self.log_tail()
+        return self.ended() and self.exit_code == _EXIT_FOLDER_IN_USE
 
     def log_tail(self) -> str:
         """The last lines that it wrote."""

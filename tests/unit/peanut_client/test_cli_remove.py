@@ -42,7 +42,7 @@ def test_options_reach_the_daemon(
 ) -> None:
     out = tmp_path / "out.mov"
     out.touch()
-    options = ["--deliver", "patch", "--grow", "7", "--feather", "0", "--profile", "paper"]
+    options = ["--deliver", "patch", "--grow", "7", "--feather", "0", "--profile", "embedded"]
     result = run("remove", clip, "--box", "1,2,30,40@3", *options, "--overwrite", "-o", out)
     assert result.exit_code == 0, result.output
     assert service.named("TrackMasks")[0].prompts[0].frame_index == 3
@@ -52,7 +52,7 @@ def test_options_reach_the_daemon(
     assert render.deliverable == renders_pb2.DELIVERABLE_PATCH
     assert render.codec == renders_pb2.CODEC_PRORES_4444
     assert render.overwrite
-    assert render.profile == "paper"
+    assert render.profile == "embedded"
 
 
 def test_paths_are_sent_absolute(
@@ -92,6 +92,15 @@ def test_ready_masks_cover_the_whole_clip_by_default(
     assert result.exit_code == 0, result.output
     prompts = service.named("TrackMasks")[0].prompts
     assert [prompt.frame_index for prompt in prompts] == list(range(FRAME_COUNT))
+
+
+def test_unknown_profile_is_refused_before_the_tracking(
+    run: Run, service: FakeService, clip: Path, tmp_path: Path
+) -> None:
+    result = run("remove", clip, "--point", "1,2", "--profile", "best", "-o", tmp_path / "o.mkv")
+    assert result.exit_code == 2
+    assert "--profile 'best' is not known to the daemon: choose one of embedded" in result.stderr
+    assert service.named("CreateEdit") == []
 
 
 def test_missing_ready_mask_leaves_no_edit(

@@ -89,7 +89,7 @@ def test_daemon_that_ends_at_once_shows_its_log(
 
 def test_daemon_that_another_client_starts_is_waited_for(settings: Settings) -> None:
     # Ours gives way to one that holds the folder already but does not listen yet.
-    giving_way = (sys.executable, "-c", "raise SystemExit('another daemon uses the data folder')")
+    giving_way = (sys.executable, "-c", "raise SystemExit(3)")
     daemon = FakeDaemon(settings.data_dir)
     threading.Timer(0.7, daemon.start).start()
     try:

@@ -81,7 +81,7 @@ def test_finished_frames_must_lead_up_to_the_core():
         frames=np.zeros((2, 2, 2, 3), np.uint8),
         generated=np.zeros((2, 2, 2), np.bool_),
     )
-    with pytest.raises(InvalidInputError, match=r"\[10, 12\) do not lead up to the core \[14, 17\)"):
+    with pytest.raises(InvalidInputError, match=r"\[10, 12\) do not lead up to the core"):
         fill_window(CopyFirstEraser(), window, frames, holes, gap)
 
 

@@ -27,11 +27,18 @@ from peanut_client.client import PeanutClient
 from peanut_client.config import load_settings
 from peanut_client.launch import check_daemon_installed
 
-_CLIP_NAMES = ("clip.mp4", "clip.mov", "clip.mkv")
 _FILE_NAMES = {
     options.Deliver.FULL: ("full.mkv", options.CodecName.FFV1),
     options.Deliver.PATCH: ("patch.mov", options.CodecName.PRORES_4444),
     options.Deliver.UPSCALED: ("upscaled.mp4", options.CodecName.H264),
+}
+_FIGURE_LABELS = {
+    "mask_iou_mean": "mask: overlap with the true mask (IoU), mean over frames",
+    "mask_iou_worst": "mask: overlap on the worst frame",
+    "psnr_before_db": "inside the object: PSNR of the input, dB",
+    "psnr_after_db": "inside the object: PSNR of the result, dB",
+    "outside_max_difference": "away from the object: largest difference, code values",
+    "frames": "frames",
 }
 _MEASURE_TIMEOUT_S = 300
 
@@ -49,7 +56,7 @@ def demo(
     """Remove an object from the demo shot with one click, and measure the result."""
     output = Output(as_json=as_json)
     check_daemon_installed()
-    clip, point = _find_shot()
+    clip, point = _find_shot(demo_folder())
     out = _make_folder(out.expanduser().absolute())
     delivers = [options.Deliver.FULL, options.Deliver.PATCH]
     delivers += [options.Deliver.UPSCALED] if upscaled else []
@@ -68,7 +75,7 @@ def demo(
             for deliver in delivers
         }
     seconds["total"] = round(time.monotonic() - started, 2)
-    figures = _measure(jobs[options.Deliver.FULL], out / "masks")
+    figures = _measure(jobs[options.Deliver.FULL].outputs.deliverable, out / "masks")
     output.document(
         {
             "folder": str(out),
@@ -80,26 +87,29 @@ def demo(
     _show(out, jobs, seconds, figures, output)
 
 
-def _find_shot() -> tuple[Path, str]:
-    """The demo's clip and the click on the object in it, as typed at `--point`.
-
-    Found without importing the daemon, which would import its models.
-    """
+def demo_folder() -> Path:
+    """Where the shot lies; found without importing the daemon, which would import its models."""
     spec = importlib.util.find_spec("peanut_daemon")
     folders = spec.submodule_search_locations if spec is not None else None
-    folder = Path(next(iter(folders or ["peanut_daemon"]))) / "demo"
-    clip = next((folder / name for name in _CLIP_NAMES if (folder / name).is_file()), None)
+    return Path(next(iter(folders or ["peanut_daemon"]))) / "demo"
+
+
+def _find_shot(folder: Path) -> tuple[Path, str]:
+    """The demo's clip and the click on the object in it, as typed at `--point`."""
     try:
-        if clip is None:
-            raise FileNotFoundError(folder / _CLIP_NAMES[0])
-        x_px, y_px = json.loads((folder / "shot.json").read_text(encoding="utf-8"))["point"]
+        shot = json.loads((folder / "shot.json").read_text(encoding="utf-8"))
+        clip = folder / shot["files"]["clip"]
+        x_px, y_px = shot["click"]["point_xy_px"]
+        frame_index = shot["click"]["frame_index"]
+        if not clip.is_file():
+            raise FileNotFoundError(f"no {clip.name}")
     except (OSError, ValueError, KeyError) as error:
         raise CliError(
             "DemoMissingError",
-            f"the demo shot is not in {folder} ({error}): reinstall with "
+            f"the demo shot in {folder} is not whole ({error}): reinstall with "
             'pip install --force-reinstall "peanut[daemon]"',
         ) from error
-    return clip, f"{x_px},{y_px}"
+    return clip, f"{x_px},{y_px}@{frame_index}"
 
 
 def _make_folder(out: Path) -> Path:
@@ -142,34 +152,28 @@ def _render(
     return job
 
 
-def _measure(job: jobs_pb2.Job, masks: Path) -> dict[str, Any]:
-    """Compare the result with the true background and the true masks of the shot.
+def measure_command(result: str, masks: Path) -> list[str]:
+    """What compares a result with the true background and the true masks of the shot.
 
     A process of its own, since decoding needs libraries that the client does without.
     """
-    command = [
-        load_settings().daemon_command[0],
-        "-m",
-        "peanut_daemon.demo",
-        "--result",
-        job.outputs.deliverable,
-        "--masks",
-        str(masks),
-        "--json",
-    ]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=_MEASURE_TIMEOUT_S, check=False
-    )
+    python = load_settings().daemon_command[0]
+    arguments = ["--result", result, "--masks", str(masks), "--json"]
+    return [python, "-m", "peanut_daemon.demo", *arguments]
+
+
+def _measure(result: str, masks: Path) -> dict[str, Any]:
+    command = measure_command(result, masks)
     try:
-        figures = json.loads(done.stdout)
-        if done.returncode or not isinstance(figures, dict):
-            raise ValueError(done.stdout)
-    except ValueError as error:
-        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_MEASURE_TIMEOUT_S, check=True
+        )
+        figures: dict[str, Any] = json.loads(done.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        last = str(getattr(error, "stderr", None) or error).strip().splitlines()[-1]
         raise CliError(
             "DemoMeasureError",
-            f"the result was written but could not be measured (exit code {done.returncode}): "
-            f"{last}",
+            f"the result was written to {result}, but could not be measured: {last}",
             hint=f"try by hand: {' '.join(command)}",
         ) from error
     return figures
@@ -184,12 +188,16 @@ def _show(
 ) -> None:
     output.line(f"done in {seconds['total']:.1f} s", style="green")
     output.line("\nmeasured against the truth")
-    output.facts((name.replace("_", " "), _figure(value)) for name, value in figures.items())
+    output.facts((_label(name), _figure(value)) for name, value in figures.items())
     for deliver, job in jobs.items():
         output.line(f"\n{deliver} ({seconds[deliver]:.1f} s)")
         output.facts(output_facts(job.outputs))
     output.line(f"\nmasks ({seconds['masks']:.1f} s)")
     output.facts([("folder", str(out / "masks"))])
+
+
+def _label(name: str) -> str:
+    return _FIGURE_LABELS.get(name, name.replace("_", " "))
 
 
 def _figure(value: Any) -> str:

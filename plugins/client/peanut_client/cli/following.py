@@ -45,6 +45,8 @@ def stage_word(job: jobs_pb2.Job) -> str:
 
 def done_words(job: jobs_pb2.Job) -> str:
     """How much of a job is done; its units are of several kinds, so only the share says much."""
+    if job.state == jobs_pb2.JOB_STATE_SUCCEEDED:
+        return "100%"  # a daemon that was started since no longer knows the pieces
     return f"{100 * job.units_done // job.units_total}%" if job.units_total else "0%"
 
 

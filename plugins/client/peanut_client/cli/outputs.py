@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from peanut_client.cli.failures import CliError, UsageError
@@ -64,13 +65,19 @@ def check_output(out: Path, *, overwrite: bool) -> Path:
 
 
 def check_folder(folder: Path) -> None:
-    """Make sure that a folder is there to write into.
+    """Make sure that a folder is there and may be written.
 
     Raises:
-        CliError: it is not.
+        CliError: it is not, or may not.
     """
     if not folder.is_dir():
         raise CliError(
             "OutputNotWritableError",
             f"the folder {folder} does not exist: make it first, or choose another one with -o",
+        )
+    if not os.access(folder, os.W_OK):
+        raise CliError(
+            "OutputNotWritableError",
+            f"the folder {folder} may not be written: change its permissions, or choose another "
+            "one with -o",
         )

@@ -13,12 +13,14 @@ from peanut_client.cli import options
 from peanut_client.cli.app import app
 from peanut_client.cli.clips import check_clip
 from peanut_client.cli.documents import message_document
+from peanut_client.cli.failures import UsageError
 from peanut_client.cli.following import follow_job
 from peanut_client.cli.output import Output
 from peanut_client.cli.outputs import check_output, choose_codec
 from peanut_client.cli.prompts import parse_prompts, parse_range
 from peanut_client.cli.session import open_client
 from peanut_client.cli.tracking import discard_edit, tracked_edit
+from peanut_client.client import PeanutClient
 
 
 @app.command()
@@ -44,9 +46,12 @@ def remove(
         options.CodecName | None,
         typer.Option(help="Default: by the extension of OUT (.mkv, .mov, .mp4)."),
     ] = None,
-    grow: Annotated[int, typer.Option(metavar="PX", help="Grow the mask by so many pixels.")] = 4,
+    grow: Annotated[
+        int, typer.Option(metavar="PX", min=0, max=256, help="Grow the mask by so many pixels.")
+    ] = 4,
     feather: Annotated[
-        int, typer.Option(metavar="PX", help="Then fade it out over so many pixels.")
+        int,
+        typer.Option(metavar="PX", min=0, max=256, help="Then fade it out over so many pixels."),
     ] = 2,
     overwrite: options.Overwrite = False,
     profile: Annotated[
@@ -65,6 +70,7 @@ def remove(
     chosen = choose_codec(out, deliver, codec)
     out = check_output(out, overwrite=overwrite)
     with open_client(output) as client:
+        _check_profile(client, profile)
         edit = tracked_edit(client, clip, wanted, prompts, output)
         try:
             client.approve_masks(edit.id, grow_px=grow, feather_px=feather)
@@ -81,6 +87,15 @@ def remove(
             raise
         job = follow_job(client, job, output, cancel_on_interrupt=True)
     show_result(job, output, seconds=time.monotonic() - started)
+
+
+def _check_profile(client: PeanutClient, profile: str) -> None:
+    """Refuse an unknown profile now; the daemon would after the tracking."""
+    known = [p.name for p in client.server.profiles]
+    if profile and profile not in known:
+        raise UsageError(
+            f"--profile {profile!r} is not known to the daemon: choose one of {', '.join(known)}"
+        )
 
 
 def show_result(job: jobs_pb2.Job, output: Output, *, seconds: float | None = None) -> None:
