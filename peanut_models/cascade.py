@@ -82,7 +82,7 @@ def _with_finished(
     frames: Frames,
     holes: Bool[ndarray, "t h w"],
     before: FinishedFrames,
-) -> tuple[Frames, Bool[ndarray, "t h w"], Bool[ndarray, "t h w"]]:
+) -> tuple[ndarray, Bool[ndarray, "t_kept h w"], Bool[ndarray, "t_kept h w"]]:
     """The span from the first finished frame on, with the finished frames in place."""
     skip = span.start - window.span.start
     lead = window.core.start - span.start

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Int32, UInt8, UInt16
@@ -21,6 +21,9 @@ Image = UInt8[ndarray, "h w 3"] | UInt16[ndarray, "h w 3"]
 
 Frames = UInt8[ndarray, "t h w 3"] | UInt16[ndarray, "t h w 3"]
 """A run of frames of one clip: RGB, full scale of its integer type, display-referred."""
+
+UpscaledFrames = UInt8[ndarray, "t 4*h 4*w 3"] | UInt16[ndarray, "t 4*h 4*w 3"]
+"""`Frames` after UR-Net."""
 
 UPSCALE = 4
 """By how much UR-Net enlarges, across and down."""
@@ -76,6 +79,7 @@ class TrackedMask:
     confidence: float
 
 
+@runtime_checkable
 class FrameReader(Protocol):
     """Random access to the working images of a range, decoded on demand."""
 
@@ -89,6 +93,7 @@ class FrameReader(Protocol):
         ...
 
 
+@runtime_checkable
 class MaskTracker(Protocol):
     """P-MASK: prompts and frames to the masks of one target."""
 
@@ -117,6 +122,7 @@ class Plate:
     provenance: Int32[ndarray, "t h w"]
 
 
+@runtime_checkable
 class Eraser(Protocol):
     """NOF-Eraser: frames and mattes to the plate."""
 
@@ -150,6 +156,7 @@ class Eraser(Protocol):
         ...
 
 
+@runtime_checkable
 class Upscaler(Protocol):
     """UR-Net: frames to frames of four times the size."""
 
@@ -158,7 +165,7 @@ class Upscaler(Protocol):
         """What the report calls it."""
         ...
 
-    def upscale(self, frames: Frames) -> Frames:
+    def upscale(self, frames: Frames) -> UpscaledFrames:
         """`t h w 3` to `t 4h 4w 3`, same type and range."""
         ...
 

@@ -8,7 +8,7 @@ from jaxtyping import Float32
 from numpy import ndarray
 
 from peanut_models.errors import InvalidInputError
-from peanut_models.stages import UPSCALE, Frames, dtype_scale
+from peanut_models.stages import UPSCALE, Frames, UpscaledFrames, dtype_scale
 
 # Each round moves the result closer to "shrinks back to the input"; after three the rest is noise.
 ROUNDS = 3
@@ -28,7 +28,7 @@ class LanczosUpscaler:
 
     name = "embedded/lanczos"
 
-    def upscale(self, frames: Frames) -> Frames:
+    def upscale(self, frames: Frames) -> UpscaledFrames:
         """`t h w 3` to `t 4h 4w 3`, same type and range.
 
         Raises:
@@ -43,7 +43,7 @@ class LanczosUpscaler:
         return np.stack([np.rint(np.clip(f, 0, white)).astype(frames.dtype) for f in large])
 
 
-def _upscaled(image: Float32[ndarray, "h w 3"]) -> Float32[ndarray, "H W 3"]:
+def _upscaled(image: Float32[ndarray, "h w 3"]) -> Float32[ndarray, "4*h 4*w 3"]:
     height, width = image.shape[:2]
     size = (width * UPSCALE, height * UPSCALE)
     lowest = cv2.resize(cv2.erode(image, np.ones((3, 3))), size, interpolation=cv2.INTER_LINEAR)
