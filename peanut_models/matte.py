@@ -26,8 +26,9 @@ def matte_of(
         size: (height, width) of the source.
         grow_px: source pixels by which the union is grown on all sides: a soft or motion-blurred
             edge and the codec's ringing lie outside a tight mask and would stay as a halo.
-        feather_px: source pixels over which the matte then falls off, outside the grown mask, so
-            that no pixel of the mask itself is only half replaced.
+        feather_px: source pixels over which the matte falls off at its outer edge. It takes them
+            from the growth, so that nothing beyond `grow_px` changes; never from the mask itself,
+            so a feather wider than the growth reaches out that far instead.
 
     Returns:
         0 (source) to 255 (plate).
@@ -47,9 +48,10 @@ def matte_of(
     if not union.any():
         return np.zeros((height, width), np.uint8)
     distance = cv2.distanceTransform((~union).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    # 0 up to grow_px, then linear to 1 just outside the last feathered pixel.
-    beyond = np.clip((distance - grow_px) / (feather_px + 1), 0.0, 1.0)
-    return np.rint(255 * (1.0 - beyond)).astype(np.uint8)
+    outer, inner = max(grow_px, feather_px), max(0, grow_px - feather_px)
+    # Wholly replaced up to `inner`, then falling linearly, and exactly 0 beyond `outer`.
+    share = np.clip((outer + 1 - distance) / (outer + 1 - inner), 0.0, 1.0)
+    return np.asarray(np.rint(255 * np.where(distance <= outer, share, 0.0)), np.uint8)
 
 
 def _at_size(mask: Bool[ndarray, "_ _"], height: int, width: int) -> Bool[ndarray, "h w"]:

@@ -4,7 +4,6 @@ Not where a public class checks its arguments itself: its own error is what its 
 """
 
 from jaxtyping import install_import_hook
-
 from support import typecheck
 
 CHECKED = (

@@ -1,1 +1,1 @@
-"""The stages that work right after installation: no download, CPU is enough, commercial use allowed."""
+"""The stages that work right after installation: no download, CPU is enough, clean licence."""

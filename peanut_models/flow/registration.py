@@ -167,4 +167,3 @@ def motion_span_px(matrix: Float64[ndarray, "3 3"], height: int, width: int) -> 
     """The largest displacement that the homography gives to a corner of the frame."""
     corners = pixel_grid(2, 2) * np.array((width - 1, height - 1), np.float32)
     return float(np.abs(homography_flow(matrix, corners)).max())
-

@@ -70,7 +70,7 @@ class MaskFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """A frozen matte: the union of all masks, grown by `grow_px`, fading out over `feather_px`."""
+    """A frozen matte: the union of all masks, grown by `grow_px`, its outer `feather_px` fading."""
 
     matte_hash: str
     grow_px: int

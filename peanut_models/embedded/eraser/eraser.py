@@ -74,25 +74,44 @@ class PropagationEraser:
                 "them from; shrink the matte or add frames that show the background"
             )
         made_up = np.zeros_like(holes) if generated is None else generated
-        motion = estimate_motion([luma8(frame) for frame in frames], holes)
+        # One step for each pair of frames, each frame to fill, and the two passes at the end.
+        step = _Steps(on_progress, len(frames) - 1 + len(work) + 2, len(core))
+        motion = estimate_motion([luma8(frame) for frame in frames], holes, step)
         # True pixels first: what an earlier window made up is no source until all else failed.
         scene = make_scene(frames, holes | made_up, motion)
         plates = _as_levels(frames)
         boxes, spreads, unseen = {}, {}, {}
-        for done, k in enumerate(work):
-            if on_progress is not None:
-                on_progress(len(core) * done / len(work))
+        for k in work:
             boxes[k] = box_around(holes[k], CONTEXT_PX)
             spreads[k], origin = _fill_seen(scene, plates[k], holes[k], k, boxes[k])
             unseen[k] = np.zeros(holes[k].shape, bool)
             unseen[k][boxes[k].slices] = origin == GENERATED
             if k < core.end:
                 provenance[k - core.start][boxes[k].slices] = origin
+            step()
         forbidden = holes & ~np.isin(np.arange(len(holes)), work)[:, None, None]
         given = core.start - 1 if core.start and made_up[core.start - 1].any() else None
         fill_unseen(plates, unseen, forbidden, motion, given)
+        step()
         settle(plates, spreads, boxes, holes, motion)
+        step()
         return Plate(frames=_composite(frames, plates, holes, core), provenance=provenance)
+
+
+class _Steps:
+    """Turns steps of equal worth into the core frames done so far."""
+
+    def __init__(
+        self, on_progress: Callable[[float], None] | None, steps: int, core_frames: int
+    ) -> None:
+        self._on_progress = on_progress
+        self._worth = core_frames / steps
+        self._done = 0
+
+    def __call__(self) -> None:
+        self._done += 1
+        if self._on_progress is not None:
+            self._on_progress(self._done * self._worth)
 
 
 def _fill_seen(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -75,7 +76,9 @@ def fuse(scene: Scene, found: list[Look], box: Box, wanted: Bool[ndarray, "h w"]
 
 
 def _best(
-    found: list[Look], rows: ndarray, cols: ndarray  # type: ignore[type-arg]
+    found: list[Look],
+    rows: ndarray[Any, Any],
+    cols: ndarray[Any, Any],
 ) -> Int32[ndarray, "k n"]:
     belief = np.stack([look.belief[rows, cols] for look in found])
     slots = min(LOOKS_PER_PIXEL, len(found))

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32
 from numpy import ndarray
 
 LATTICE = 2
-"""Flows are kept on every second pixel: DIS finds no finer detail, and memory falls to a quarter."""
+"""Flows are kept on every second pixel: DIS finds no finer detail, and memory is a quarter."""
 
 ROW = 4096
 """Scattered points are folded into rows of this length: cv2.remap takes no longer than 32767."""
@@ -19,7 +19,7 @@ ROW = 4096
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A part of the frame: rows `[y0, y1)`, columns `[x0, x1)`; `y0` and `x0` are on the lattice."""
+    """A part of the frame: rows `[y0, y1)`, columns `[x0, x1)`; `(x0, y0)` is on the lattice."""
 
     y0: int
     y1: int
@@ -47,7 +47,7 @@ class Box:
 
 
 def box_around(mask: Bool[ndarray, "h w"], margin_px: int) -> Box:
-    """The smallest box with `margin_px` of context around the True pixels, of which there is one."""
+    """The smallest box with `margin_px` of context around the True pixels (one at least)."""
     height, width = mask.shape
     rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     y0, x0 = max(0, int(rows[0]) - margin_px), max(0, int(cols[0]) - margin_px)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -35,6 +36,10 @@ SPILL_PX = 4
 """How far DIS patches carry the hole's own content into the flow around it."""
 
 
+GUESS_BELIEF = 0.9
+"""Belief in a smoothly completed flow: its small errors add up over a chain inside the hole, so a
+long chain there gives way to the camera's motion or to none where those fit as well."""
+
 BRIDGE_SLOPE = 0.1
 """Change of the parallax per pixel at which belief in a completed flow halves: real surfaces seen
 over the width of a hole stay well below, a gap between two objects is above."""
@@ -61,7 +66,9 @@ class Motion:
 
 
 def estimate_motion(
-    lumas: Sequence[UInt8[ndarray, "h w"]], holes: Sequence[Bool[ndarray, "h w"]]
+    lumas: Sequence[UInt8[ndarray, "h w"]],
+    holes: Bool[ndarray, "t h w"],
+    on_pair: Callable[[], None] = lambda: None,
 ) -> Motion:
     """The background's motion between all neighbours.
 
@@ -69,10 +76,11 @@ def estimate_motion(
         lumas: the frames as they are. (A smooth filling of the holes was tried: the flow around
             them got worse by 2 dB of plate, because nothing was left to match.)
         holes: where the frames' content is not the background's.
+        on_pair: called after each pair of neighbours; whatever it raises ends the call.
     """
     dis = DisFlow("medium")
     motion = Motion()
-    for k, (first, second) in enumerate(zip(lumas, lumas[1:], strict=False)):
+    for k, (first, second) in enumerate(pairwise(lumas)):
         hole, next_hole = holes[k], holes[k + 1]
         matrix = register(first, second, source_ignored=hole, target_ignored=next_hole)
         ahead, back = dis(first, second), dis(second, first)
@@ -80,8 +88,10 @@ def estimate_motion(
         known_back = _measured(back, ahead, next_hole, hole)
         matrix = _still(matrix, first, second, known)
         inverse = None if matrix is None else np.linalg.inv(matrix)
-        ahead = _simplest(ahead, matrix, first, second)
-        back = _simplest(back, inverse, second, first)
+        shown = [(~(hole | warp_mask(next_hole, ahead))).astype(np.float32)]
+        shown += [(~(next_hole | warp_mask(hole, back))).astype(np.float32)]
+        ahead = _simplest(ahead, matrix, first, second, shown[0])
+        back = _simplest(back, inverse, second, first, shown[1])
         motion.camera.append(matrix)
         motion.forward.append(_completed(ahead, known, matrix))
         motion.backward.append(_completed(back, known_back, inverse))
@@ -89,6 +99,7 @@ def estimate_motion(
         motion.backward_sure.append(
             _sure(motion.backward[-1], known_back, grow(next_hole, SPILL_PX), inverse)
         )
+        on_pair()
     return motion
 
 
@@ -107,7 +118,8 @@ def _completed(flow: Flow, known: Bool[ndarray, "h w"], camera: Matrix | None) -
         return every_second(homography_flow(camera, pixel_grid(*known.shape)))
     scale = np.diag((LATTICE, LATTICE, 1.0))
     base = None if camera is None else np.linalg.inv(scale) @ camera @ scale
-    return complete_flow(lattice / LATTICE, seen, base=base) * np.float32(LATTICE)
+    done = complete_flow(lattice / np.float32(LATTICE), seen, base=base)
+    return np.asarray(done * np.float32(LATTICE))
 
 
 def _sure(
@@ -126,8 +138,8 @@ def _sure(
         layer = np.ascontiguousarray(parallax[..., channel])
         for axis in ((1, 0), (0, 1)):
             slope += (cv2.Scharr(layer, cv2.CV_32F, *axis) / np.float32(32 * LATTICE)) ** 2
-    guessed = every_second(hole) / (1 + slope / np.float32(BRIDGE_SLOPE**2))
-    return np.maximum(every_second(known), guessed).astype(np.float32)
+    guessed = GUESS_BELIEF * every_second(hole) / (1 + slope / np.float32(BRIDGE_SLOPE**2))
+    return np.asarray(np.maximum(every_second(known), guessed), np.float32)
 
 
 def _still(
@@ -140,8 +152,9 @@ def _still(
     height, width = first.shape
     if matrix is None or motion_span_px(matrix, height, width) >= STILL_PX or not known.any():
         return matrix
-    moved = _window_error(first, second, homography_flow(matrix, pixel_grid(height, width)))
-    still = _window_error(first, second, identity_flow(height, width))
+    shown = known.astype(np.float32)
+    moved = _window_error(first, second, homography_flow(matrix, pixel_grid(height, width)), shown)
+    still = _window_error(first, second, identity_flow(height, width), shown)
     enough = still[known].mean() <= SIMPLER_IS_ENOUGH * moved[known].mean() + NOISE_LEVELS2
     return np.eye(3) if enough else matrix
 
@@ -151,6 +164,7 @@ def _simplest(
     camera: Matrix | None,
     first: UInt8[ndarray, "h w"],
     second: UInt8[ndarray, "h w"],
+    shown: Float32[ndarray, "h w"],
 ) -> Flow:
     """The flow, with the camera's motion wherever that explains the picture as well.
 
@@ -160,15 +174,23 @@ def _simplest(
     if camera is None:
         return flow
     simple = homography_flow(camera, pixel_grid(*first.shape))
-    richer = _window_error(first, second, flow)
-    enough = _window_error(first, second, simple) <= SIMPLER_IS_ENOUGH * richer + NOISE_LEVELS2
+    richer = _window_error(first, second, flow, shown)
+    simpler = _window_error(first, second, simple, shown)
+    enough = simpler <= SIMPLER_IS_ENOUGH * richer + NOISE_LEVELS2
     return np.where(enough[..., None], simple, flow)
 
 
 def _window_error(
-    first: UInt8[ndarray, "h w"], second: UInt8[ndarray, "h w"], flow: Flow
+    first: UInt8[ndarray, "h w"],
+    second: UInt8[ndarray, "h w"],
+    flow: Flow,
+    shown: Float32[ndarray, "h w"],
 ) -> Float32[ndarray, "h w"]:
+    """Mean squared difference around each pixel, over what is shown; 0 where nothing is.
+
+    The object is left out, or the flow that follows it would win around it.
+    """
     difference = first.astype(np.float32) - backward_warp(second, flow).astype(np.float32)
     side = (AGREEMENT_WINDOW_PX, AGREEMENT_WINDOW_PX)
-    return np.asarray(cv2.blur(difference * difference, side))
-
+    total = cv2.blur(difference * difference * shown, side)
+    return np.asarray(total / np.maximum(cv2.blur(shown, side), 1e-6), np.float32)

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float32, Int32, Int64
 from numpy import ndarray
 
 from peanut_models.embedded.eraser.geometry import grow
+from peanut_models.embedded.eraser.structure import grow_structure
 from peanut_models.flow.completion import membrane
 
 RADIUS = 3
@@ -31,6 +32,9 @@ ROUNDS = 6
 FINE_ROUNDS = 2
 """The finest level only sharpens what the coarser ones decided."""
 
+SEARCHES_BEFORE_VOTE = 8
+"""Search rounds on the coarsest level until its matches have settled; it is tiny."""
+
 VOTE_LEVELS2 = 60.0
 """Mean squared patch error, levels^2, at which a patch's vote falls to 1/e."""
 
@@ -42,6 +46,7 @@ SEED = 1
 class _Level:
     image: Float32[ndarray, "h w 3"]
     hole: Bool[ndarray, "h w"]
+    taboo: Bool[ndarray, "h w"]
     legal: Bool[ndarray, "h w"]
 
 
@@ -69,6 +74,7 @@ def fill_from_itself(
     levels = [level for level in levels if level.legal.any()]
     if not levels:
         return smooth
+    levels[-1].image = grow_structure(levels[-1].image, levels[-1].hole, levels[-1].taboo)
     rng = np.random.default_rng(SEED)
     field: Int64[ndarray, "n 2"] | None = None
     index: Int32[ndarray, "h w"] | None = None
@@ -81,7 +87,11 @@ def fill_from_itself(
         field = _start(level, target, field, index, rng)
         index = np.full(level.hole.shape, -1, np.int32)
         index[rows, cols] = np.arange(len(rows))
-        if number < len(levels) - 1:
+        if number == len(levels) - 1:
+            # Votes of matches that are still random would wash out the lines just laid.
+            for _ in range(SEARCHES_BEFORE_VOTE):
+                field, _cost = _search(level, target, field, index, rng)
+        else:
             _vote(level, target, field, _distance(level.image, target, field))
         for _ in range(FINE_ROUNDS if number == 0 else ROUNDS):
             field, cost = _search(level, target, field, index, rng)
@@ -95,7 +105,7 @@ def _pyramid(
     levels = []
     while True:
         legal = ~grow_square(taboo) & _interior(hole.shape)
-        levels.append(_Level(image.copy(), hole, legal))
+        levels.append(_Level(image.copy(), hole, taboo, legal))
         thick = 2 * cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3).max()
         if thick <= COARSEST_HOLE_PX or min(hole.shape) // 2 < MIN_SIDE_PX:
             return levels

@@ -15,6 +15,9 @@ from peanut_models.embedded.eraser.geometry import LATTICE, Box, every_second, i
 from peanut_models.embedded.eraser.motion import Matrix, Motion
 from peanut_models.flow.registration import homography_flow
 
+Colour = Float32[ndarray, "rgb"]
+"""One number per channel."""
+
 DOUBT = 0.3
 """Factor on the belief in a chain at each step that failed the forward-backward check."""
 
@@ -26,6 +29,16 @@ GAIN_LIMITS = (0.7, 1.4)
 
 GAIN_PRIOR_LEVELS = 500.0
 """Levels times pixels that pull the gain of a dark or small ring towards 1."""
+
+IMPLAUSIBLE_LEVELS2 = 1600.0
+"""A look that misses the ring by more (40 levels rms) shows something else: better make it up."""
+
+UNCHECKED_LEVELS2 = 400.0
+"""Expected squared error of a look without any ring to compare: believed, but not much."""
+
+STILL_MUST_BE = 4.0
+"""A path that ignores the motion may miss the ring by this factor of what the moving ones miss:
+it is right for what slides along itself (a lane marking) and for what the camera carries."""
 
 RING_BLUR = 6.0
 """Sigma in lattice points: the error around the hole speaks for this neighbourhood first."""
@@ -39,7 +52,7 @@ NOISE_LEVELS2 = 6.0
 ERROR_POWER = 2.0
 """Belief falls with this power of the squared error on the ring."""
 
-NEAR_FRAMES = 12.0
+NEAR_FRAMES = 40.0
 """Belief halves over this many frames: what the ring does not show may have moved."""
 
 
@@ -57,7 +70,7 @@ class Look:
     frame: int
     shift: Float32[ndarray, "h2 w2 2"]
     belief: Float32[ndarray, "h2 w2"]
-    gain: Float32[ndarray, "3"]
+    gain: Colour
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +100,9 @@ def follow(
     Yields:
         The frame, the points' displacement since `start`, and the belief in it.
     """
-    at, belief, k = origin, np.ones(origin.shape[:2], np.float32), start
+    at: ndarray[Any, Any] = origin
+    belief: ndarray[Any, Any] = np.ones(origin.shape[:2], np.float32)
+    k = start
     while 0 <= k + step <= len(motion.forward):
         flow = motion.forward[k] if step > 0 else motion.backward[k - 1]
         sure = motion.forward_sure[k] if step > 0 else motion.backward_sure[k - 1]
@@ -102,12 +117,13 @@ def follow_camera(
     motion: Motion, start: int, origin: Float32[ndarray, "h2 w2 2"], step: int
 ) -> Iterator[tuple[int, Float32[ndarray, "h2 w2 2"]]]:
     """Follow points along the camera's homographies, as far as there are any."""
-    k, total = start, np.eye(3)
+    k = start
+    total: ndarray[Any, Any] = np.eye(3)
     while 0 <= k + step <= len(motion.forward):
         matrix: Matrix | None = motion.camera[k if step > 0 else k - 1]
         if matrix is None:
             return
-        total = (matrix if step > 0 else np.linalg.inv(matrix)) @ total
+        total = np.matmul(matrix if step > 0 else np.linalg.inv(matrix), total)
         k += step
         yield k, homography_flow(total, origin)
 
@@ -127,40 +143,57 @@ def looks(scene: Scene, frame: int, box: Box) -> list[Look]:
             distance = abs(k - frame)
             if distance > EVERY_FRAME_WITHIN and distance % 2:
                 continue
-            hypotheses = [(shift, belief)]
-            if rigid is not None:
-                hypotheses.append((rigid[1], np.ones_like(belief)))
-            if rigid is None or np.abs(rigid[1]).max() > 0:
-                hypotheses.append((np.zeros_like(shift), np.ones_like(belief)))
-            for path, trust in hypotheses:
-                look = _look(scene, k, path, trust, true, ring, origin, distance)
-                if (look.belief[wanted] > 0).any():
-                    found.append(look)
+            trust = np.ones_like(belief)
+            paths = [(shift, belief)] + ([] if rigid is None else [(rigid[1], trust)])
+            views = [_view(scene, k, path, true, ring, origin) for path, _ in paths]
+            moved = np.minimum.reduce([view.expected for view in views])
+            if any(np.abs(path).max() > 0 for path, _ in paths):
+                still = _view(scene, k, np.zeros_like(shift), true, ring, origin)
+                # What slides along itself or is fixed to the camera; elsewhere it is a fallacy.
+                plausible = still.expected <= STILL_MUST_BE * moved + NOISE_LEVELS2
+                views.append(still)
+                paths.append((still.shift, trust * plausible))
+            for view, (_, path_belief) in zip(views, paths, strict=True):
+                weight = _weight(view, path_belief, abs(k - frame))
+                if (weight[wanted] > 0).any():
+                    found.append(Look(k, view.shift, weight, view.gain))
     return found
 
 
-def _look(
+@dataclass(slots=True)
+class _View:
+    """One frame along one path, compared with the ring."""
+
+    shift: Float32[ndarray, "h2 w2 2"]
+    seen: Bool[ndarray, "h2 w2"]
+    expected: Float32[ndarray, "h2 w2"]
+    gain: Colour
+
+
+def _view(
     scene: Scene,
     source: int,
     shift: Float32[ndarray, "h2 w2 2"],
-    belief: Float32[ndarray, "h2 w2"],
     true: Float32[ndarray, "h2 w2 3"],
     ring: Bool[ndarray, "h2 w2"],
     origin: Float32[ndarray, "h2 w2 2"],
-    distance: int,
-) -> Look:
+) -> _View:
     at = origin + shift
     where = at / np.float32(LATTICE)
-    height, width = scene.holes.shape[1:]
-    seen = inside(at, height, width) & (sample(scene.hidden[source], where) == 0)
+    seen = inside(at, *scene.holes.shape[1:]) & (sample(scene.hidden[source], where) == 0)
     colour = sample(scene.small[source], where).astype(np.float32)
     both = seen & ring
     gain = _gain(true[both], colour[both])
     error = ((colour * gain - true) ** 2).mean(axis=2)
-    expected = _spread(error, both)
-    weight = seen * belief**2 / (expected + NOISE_LEVELS2) ** ERROR_POWER
-    weight *= np.float32(1.0 / (1.0 + distance / NEAR_FRAMES))
-    return Look(source, shift, weight.astype(np.float32), gain)
+    return _View(shift, seen, _spread(error, both), gain)
+
+
+def _weight(
+    view: _View, belief: Float32[ndarray, "h2 w2"], distance: int
+) -> Float32[ndarray, "h2 w2"]:
+    plausible = view.seen & (view.expected < IMPLAUSIBLE_LEVELS2)
+    weight = plausible * belief**2 / (view.expected + NOISE_LEVELS2) ** ERROR_POWER
+    return np.asarray(weight / (1.0 + distance / NEAR_FRAMES), np.float32)
 
 
 def expected_error(belief: Float32[ndarray, " n"]) -> Float32[ndarray, " n"]:
@@ -168,14 +201,14 @@ def expected_error(belief: Float32[ndarray, " n"]) -> Float32[ndarray, " n"]:
     return np.asarray(np.maximum(belief, 1e-12) ** (-1.0 / ERROR_POWER))
 
 
-def _gain(true: Float32[ndarray, "n 3"], seen: Float32[ndarray, "n 3"]) -> Float32[ndarray, "3"]:
+def _gain(true: Float32[ndarray, "n 3"], seen: Float32[ndarray, "n 3"]) -> Colour:
     """The exposure factor per channel, from the better-matching half of the ring."""
     if not len(true):
         return np.ones(3, np.float32)
     miss = np.abs(true - seen).sum(axis=1)
     good = miss <= np.median(miss)
     ratio = (true[good].sum(0) + GAIN_PRIOR_LEVELS) / (seen[good].sum(0) + GAIN_PRIOR_LEVELS)
-    return np.clip(ratio, *GAIN_LIMITS).astype(np.float32)
+    return np.asarray(np.clip(ratio, *GAIN_LIMITS), np.float32)
 
 
 def _spread(
@@ -183,16 +216,14 @@ def _spread(
 ) -> Float32[ndarray, "h2 w2"]:
     """The error on the ring, carried into the hole: near values first, the mean elsewhere."""
     if not known.any():
-        return np.full(error.shape, 255.0**2, np.float32)
+        return np.full(error.shape, UNCHECKED_LEVELS2, np.float32)
     weight = known.astype(np.float32)
     mean = float(error[known].mean())
     total = cv2.GaussianBlur(error * weight, (0, 0), RING_BLUR) + FAR_SHARE * mean
     return np.asarray(total / (cv2.GaussianBlur(weight, (0, 0), RING_BLUR) + FAR_SHARE))
 
 
-def make_scene(
-    frames: ndarray[Any, Any], holes: Bool[ndarray, "t h w"], motion: Motion
-) -> Scene:
+def make_scene(frames: ndarray[Any, Any], holes: Bool[ndarray, "t h w"], motion: Motion) -> Scene:
     """The scene of a window with known motion."""
     small = []
     for frame in frames:

@@ -51,7 +51,9 @@ def settle(
     for k in work:
         hole = holes[k][boxes[k].slices]
         # A frame outside the work that still has a hole shows the object there: no neighbour.
-        near = [n for n in (k - 1, k + 1) if 0 <= n < len(plates) and (n in boxes or not holes[n].any())]
+        near = [
+            n for n in (k - 1, k + 1) if 0 <= n < len(plates) and (n in boxes or not holes[n].any())
+        ]
         paths = [(n, *_path(motion, k, n, boxes[k], hole)) for n in near]
         own = plates[k][boxes[k].slices][hole]
         sure = (1.0 / (spreads[k][hole] + FLOOR_LEVELS2))[:, None]

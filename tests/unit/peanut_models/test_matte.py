@@ -18,13 +18,31 @@ def test_the_mask_itself_is_wholly_replaced_and_far_pixels_not_at_all():
 
 
 def test_growth_and_feather_reach_as_far_as_they_say():
-    row = matte_of([block()], size=(40, 60), grow_px=3, feather_px=4)[20]
+    row = matte_of([block()], size=(40, 60), grow_px=7, feather_px=4)[20]
     assert (row[17:20] == 255).all()
     feathered = row[13:17].astype(int)
     assert (np.diff(feathered) > 0).all()
     assert feathered.min() > 0
     assert feathered.max() < 255
     assert row[12] == 0
+
+
+def test_nothing_beyond_the_growth_changes_in_any_direction():
+    centre = np.zeros((40, 60), np.bool_)
+    centre[20, 30] = True
+    ys, xs = np.mgrid[0:40, 0:60]
+    distance = np.hypot(ys - 20, xs - 30)
+    for feather_px in (0, 2, 6):
+        matte = matte_of([centre], size=(40, 60), grow_px=6, feather_px=feather_px)
+        assert ((matte > 0) == (distance <= 6)).all()
+    assert set(np.unique(matte_of([centre], size=(40, 60), grow_px=6, feather_px=0))) == {0, 255}
+
+
+def test_a_feather_wider_than_the_growth_leaves_the_mask_alone():
+    row = matte_of([block()], size=(40, 60), grow_px=1, feather_px=3)[20]
+    assert (row[20:40] == 255).all()
+    assert (np.diff(row[16:21].astype(int)) > 0).all()
+    assert row[16] == 0
 
 
 def test_targets_are_united():

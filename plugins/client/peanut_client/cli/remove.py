@@ -51,7 +51,9 @@ def remove(
     ] = 4,
     feather: Annotated[
         int,
-        typer.Option(metavar="PX", min=0, max=256, help="Then fade it out over so many pixels."),
+        typer.Option(
+            metavar="PX", min=0, max=256, help="Of these, fade the outermost so many pixels out."
+        ),
     ] = 2,
     overwrite: options.Overwrite = False,
     profile: Annotated[

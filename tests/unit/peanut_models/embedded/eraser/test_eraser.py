@@ -141,9 +141,7 @@ def test_windows_hand_over_without_a_jump() -> None:
     filled[:6], left[:6] = first.frames, False
     made_up = np.zeros_like(holes)
     made_up[:6] = first.provenance == GENERATED
-    second = PropagationEraser().erase(
-        filled, left, core=FrameRange(6, COUNT), generated=made_up
-    )
+    second = PropagationEraser().erase(filled, left, core=FrameRange(6, COUNT), generated=made_up)
     joined = np.concatenate([first.frames, second.frames])
     assert psnr(joined, truth, holes) > psnr(whole.frames, truth, holes) - 3
     border = (joined[6][:, :-2].astype(float) - joined[5][:, 2:])[(holes[6][:, :-2])]
@@ -157,9 +155,7 @@ def test_what_an_earlier_window_made_up_stays_and_stays_marked() -> None:
     filled[:6], left[:6] = whole.frames[:6], False
     made_up = np.zeros_like(holes)
     made_up[:6] = whole.provenance[:6] == GENERATED
-    second = PropagationEraser().erase(
-        filled, left, core=FrameRange(6, COUNT), generated=made_up
-    )
+    second = PropagationEraser().erase(filled, left, core=FrameRange(6, COUNT), generated=made_up)
     both = (second.provenance[0][:, :-1] == GENERATED) & made_up[5][:, 1:]
     assert both.sum() > 100
     step = second.frames[0][:, :-1].astype(float) - whole.frames[5][:, 1:]
@@ -242,3 +238,18 @@ def test_exemplar_filling_of_next_to_nothing() -> None:
     hole = np.zeros((10, 10), bool)
     hole[2:8, 2:8] = True
     np.testing.assert_allclose(fill_from_itself(image, hole), image, atol=0.01)
+
+
+def test_progress_grows_to_the_core_and_can_end_the_call():
+    _, frames, holes = scene(pan=0, box_step=3)
+    said: list[float] = []
+    core = FrameRange(2, 10)
+    PropagationEraser().erase(frames, holes, core=core, on_progress=said.append)
+    assert said == sorted(said)
+    assert said[-1] == pytest.approx(len(core))
+
+    def stop(done: float) -> None:
+        raise InterruptedError(done)
+
+    with pytest.raises(InterruptedError):
+        PropagationEraser().erase(frames, holes, core=core, on_progress=stop)
