@@ -1,0 +1,1 @@
+"""Losses, and later data and loops, for training the networks."""
