@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
 
 from peanut_models.embedded.masks.appearance import (
@@ -13,10 +13,12 @@ from peanut_models.embedded.masks.appearance import (
     PLACE_WIDTH,
     Basis,
     Classifier,
+    pixel_features,
+    to_lab,
 )
-from peanut_models.embedded.masks.region import Region
+from peanut_models.embedded.masks.region import Region, mask_box, region_around
 
-SAMPLES = 3000
+SAMPLES = 2000
 """Pixels learnt per side and frame."""
 
 RECENT_KEEP = 0.75
@@ -25,6 +27,10 @@ RECENT_KEEP = 0.75
 RECENT_SHARE = 0.3
 """What the recent model weighs against the anchors: light and pose
 change, but drift must not win."""
+
+ANCHOR_MARGIN = 0.7
+"""Surroundings learnt from an anchor, in box sides: twice what tracking looks at, since the object
+moves into them."""
 
 SEED = 11
 """Of the draw of pixels."""
@@ -110,8 +116,28 @@ class ObjectModel:
         """As `score`, by the anchors alone: it cannot drift."""
         return np.asarray(np.clip(self._anchors.score(features), -1.2, 1.2))
 
-    def score(self, features: Float32[ndarray, "h w i"]) -> Float32[ndarray, "h w"]:
-        """-1 (surroundings) .. 1 (object), 0 for what was never seen."""
+    def scores(
+        self, features: Float32[ndarray, "h w i"]
+    ) -> tuple[Float32[ndarray, "h w"], Float32[ndarray, "h w"]]:
+        """By the anchors alone, and with what was learnt lately, at the price of one."""
         if self._both is None:
             self._both = self._anchors.blend(self._recent, RECENT_SHARE)
-        return np.asarray(np.clip(self._both.score(features), -1.2, 1.2))
+        solutions = np.stack([self._anchors.solve(), self._both.solve()], axis=1)
+        flat = self._basis(features.reshape(-1, features.shape[-1])) @ solutions
+        both = np.clip(flat, -1.2, 1.2).reshape(*features.shape[:2], 2)
+        return both[..., 0], both[..., 1]
+
+
+def anchor_model(
+    model: ObjectModel, image: UInt8[ndarray, "h w 3"], mask: Bool[ndarray, "h w"]
+) -> None:
+    """Teach the model a frame that the user vouched for; the mask must not be empty."""
+    box = mask_box(mask)
+    if box is None:
+        return
+    region = region_around(box, image.shape[:2], margin=ANCHOR_MARGIN)
+    lab = to_lab(region.crop(image))
+    place = place_features(region, pose_of(mask))
+    features = np.concatenate([pixel_features(lab), place], axis=2)
+    soft = region.crop_mask(mask)
+    model.learn(features, soft, np.ones_like(soft), anchor=True)

@@ -11,16 +11,24 @@ from numpy import ndarray
 
 from peanut_models.embedded.masks.appearance import to_lab
 from peanut_models.embedded.masks.geodesic import click_distance
-from peanut_models.embedded.masks.region import mask_box, region_around
+from peanut_models.embedded.masks.region import Region, mask_box, region_around
 
 SIDE_PX = 192
 """Longest side of the picture while extents are weighed: a click needs no outline yet."""
 
-MOTION_PX = 0.6
+MOTION_PX = 0.4
 """Difference of motion, in pixels of the picture, that parts two pixels as one colour step does."""
 
 COLOUR_STEP = 0.08
 """Difference of Lab (L scaled to 0..1) that parts two pixels."""
+
+MOVER_CONTRAST = 0.6
+"""Contrast of motion alone across an outline above which it alone says what the object is: what
+moves together belongs together, whatever its colours."""
+
+LEAST_MOTION_PX = 0.3
+"""Motion under the clicks below which they are not on something that moves: what dense flow gets
+wrong on flat ground."""
 
 LEAST_SHARE, MOST_SHARE = 0.0008, 0.3
 """Area of an object, as a share of the picture, that a click may mean."""
@@ -64,8 +72,13 @@ def propose_extent(
     motion = [cv2.GaussianBlur(whole.crop(r), (0, 0), 1.0) for r in residuals]
     layers += [np.clip(r / MOTION_PX, -4, 4) / len(motion) for r in motion]
     features = np.concatenate(layers, axis=2)
-    distance = click_distance(features, whole, clicks)
-    region = best_level(features, distance)
+    region, _ = best_level(features, click_distance(features, whole, clicks))
+    if motion and click_motion(whole, clicks, motion) > LEAST_MOTION_PX:
+        moving = np.concatenate([np.clip(r / MOTION_PX, -8, 8) for r in motion], axis=2)
+        moving /= len(motion)
+        mover, contrast = best_level(moving, click_distance(moving, whole, clicks))
+        if contrast > MOVER_CONTRAST:
+            region = mover
     box = mask_box(region)
     assert box is not None
     x0, y0, x1, y1 = box
@@ -76,22 +89,39 @@ def propose_extent(
     return max(0.0, left), max(0.0, top), min(float(shape[1]), right), min(float(shape[0]), bottom)
 
 
+def click_motion(
+    whole: Region,
+    clicks: Sequence[tuple[float, float, bool]],
+    motion: Sequence[Float32[ndarray, "h w 2"]],
+) -> float:
+    """Pixels that what lies under the positive clicks moves apart from the camera."""
+    lengths = [np.linalg.norm(r, axis=2) for r in motion]
+    height, width = lengths[0].shape
+    found = []
+    for x_px, y_px, positive in clicks:
+        u, v = whole.point(x_px, y_px)
+        x, y = min(width - 1, int(u)), min(height - 1, int(v))
+        if positive:
+            found.append(max(float(length[y, x]) for length in lengths))
+    return float(np.median(found))
+
+
 def best_level(
     features: Float32[ndarray, "h w f"], distance: Float32[ndarray, "h w"]
-) -> Bool[ndarray, "h w"]:
-    """The level set of `distance` whose outline has the strongest contrast for its size."""
+) -> tuple[Bool[ndarray, "h w"], float]:
+    """The level set of `distance` whose outline has the strongest contrast for its size, and it."""
     ordered = np.sort(distance[np.isfinite(distance)])
     least = max(6, int(LEAST_SHARE * distance.size))
     most = max(least + 1, min(ordered.size - 1, int(MOST_SHARE * distance.size)))
     areas = np.unique(np.geomspace(least, most, LEVELS).astype(int).clip(0, ordered.size - 1))
-    best: tuple[float, Bool[ndarray, "h w"]] = (-np.inf, distance <= ordered[areas[0]])
+    best, chosen, its_contrast = -np.inf, distance <= ordered[areas[0]], 0.0
     for area in areas:
         region = fill_holes(distance <= ordered[area])
-        value = outline_contrast(features, region)
-        value += SCALE_PRIOR * float(np.log2(max(1, region.sum()) / least))
-        if value > best[0]:
-            best = (value, region)
-    return best[1]
+        contrast = outline_contrast(features, region)
+        value = contrast + SCALE_PRIOR * float(np.log2(max(1, region.sum()) / least))
+        if value > best:
+            best, chosen, its_contrast = value, region, contrast
+    return chosen, its_contrast
 
 
 def fill_holes(region: Bool[ndarray, "h w"]) -> Bool[ndarray, "h w"]:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from numpy import ndarray
 
-MAX_SIDE_PX = 288
+MAX_SIDE_PX = 240
 """Longest side of a region while worked on: what one cut can afford, and a large object's outline
 is found well enough there to be sharpened at full size afterwards."""
 

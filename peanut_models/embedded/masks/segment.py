@@ -16,6 +16,7 @@ from peanut_models.embedded.masks.evidence import (
     colour_evidence,
     grab_cut,
     motion_evidence,
+    moves_along,
 )
 from peanut_models.embedded.masks.geodesic import click_distance
 from peanut_models.embedded.masks.region import Region, region_around
@@ -31,8 +32,11 @@ OUTSIDE = -8.0
 BIAS = -0.4
 """Doubt against the object in a box, where both cues are silent."""
 
-ROUNDS = 3
-"""Refits of the colour mixtures; labels have settled by then."""
+ROUNDS = 2
+"""Of colour and motion learning from each other's labels; labels have settled by then."""
+
+REFITS = 2
+"""Of the colour mixtures in each round."""
 
 FIRST_SHARE = 0.35
 """What the first evidence, which used no labels, still weighs after the mixtures were fitted:
@@ -40,6 +44,10 @@ without it an early mistake confirms itself."""
 
 MIXTURE_WEIGHT = 1.5
 """Log odds of the mixtures' answer."""
+
+MOVES_AGAINST = 3.0
+"""Log odds against what moves like the surroundings: half of what tracking gives it, since the
+labels it is judged by are guesses here."""
 
 SMOOTHNESS = 3.0
 """Price of a pixel of outline on flat ground, in log odds."""
@@ -104,7 +112,9 @@ def claims(
         box_xyxy_px: its centre stands in for a positive click where there is none.
 
     Returns:
-        -`CLAIM`..0: a negative click takes away, it adds nothing. Source: Bai and Sapiro 2007 (geodesic segmentation).
+        -`CLAIM`..0: a negative click takes away, it adds nothing.
+
+    Source: Bai and Sapiro 2007 (geodesic segmentation).
     """
     x0, y0, x1, y1 = box_xyxy_px
     for_object = [c for c in clicks if c[2]] or [((x0 + x1) / 2, (y0 + y1) / 2, True)]
@@ -145,9 +155,12 @@ def segment_box(
     if any(not positive for *_, positive in clicks):
         said += claims(lab, region, clicks, box_xyxy_px)
     soft = cut(first + said, weights, smoothness=SMOOTHNESS)
-    mixtures = grab_cut(part, soft, inside & (said > -SURE / 2), ROUNDS)
-    evidence = np.where(mixtures, MIXTURE_WEIGHT, -MIXTURE_WEIGHT) + FIRST_SHARE * first + said
-    soft = cut(evidence.astype(np.float32), weights, smoothness=SMOOTHNESS)
+    moving = [region.crop(r) for r in residuals]
+    for _ in range(ROUNDS):
+        mixtures = grab_cut(part, soft, inside & (said > -CLAIM / 2), REFITS)
+        evidence = np.where(mixtures, MIXTURE_WEIGHT, -MIXTURE_WEIGHT) + FIRST_SHARE * first + said
+        evidence += moves_along(moving, soft > 0.5, against=MOVES_AGAINST)
+        soft = cut(evidence.astype(np.float32), weights, smoothness=SMOOTHNESS)
     return region.paste(sharpen(image, region, soft), image.shape[:2])
 
 

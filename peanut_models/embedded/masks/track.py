@@ -10,11 +10,12 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
 
-from peanut_models.embedded.masks.appearance import Basis, pixel_features, to_lab
+from peanut_models.embedded.masks.appearance import pixel_features, to_lab
 from peanut_models.embedded.masks.cut import cut, edge_weights
-from peanut_models.embedded.masks.evidence import density_ratio, motion_features
+from peanut_models.embedded.masks.evidence import moves_along
 from peanut_models.embedded.masks.model import ObjectModel, Pose, place_features, pose_of
 from peanut_models.embedded.masks.motion import FlowField, camera_flow
+from peanut_models.embedded.masks.parts import keep_parts, without_still_parts
 from peanut_models.embedded.masks.region import Region, mask_box, region_around
 from peanut_models.embedded.masks.search import find
 from peanut_models.embedded.masks.segment import click_evidence, sharpen
@@ -33,12 +34,12 @@ PLACE_TRUST = 1.5
 """Most that the expected place may say for the object: less than appearance says, so that what is
 dragged into the mask by mistake can be told apart and leaves it again."""
 
-MOTION_FOR = 1.0
-"""Log odds of a pixel that moves just like the object: flow spreads its motion around it."""
+MOVES_AGAINST = 6.0
+"""Log odds against a pixel that moves just like the surroundings, where the object does not."""
 
-MOTION_AGAINST = 6.0
-"""Log odds against a pixel that moves just like the surroundings, where the object does not: the
-best witness there is against surroundings that crept into the mask."""
+MOVES_WITH_HELD = 3.0
+"""Times that motion says more for the object where the mask is expected anyway; around it, flow
+smears the object's motion over its surroundings."""
 
 SMOOTHNESS = 2.0
 """Price of a pixel of outline on flat ground, in log odds."""
@@ -83,12 +84,18 @@ NEARLY_GONE = 0.35
 AREA_KEEP = 0.93
 """What is left of the usual area per frame: objects come nearer over seconds, not frames."""
 
+PARTIAL_KEEP = 0.97
+"""The same while it is partly hidden or seems to have grown: after a second that is its size."""
+
 DOUBLE = 1.25
 """Times the usual area above which a mask in several parts may hold two objects. What merely
 splits the object, a pole in front of it, makes the area smaller."""
 
 SIZE_DOUBT = 0.3
 """Score lost per e-fold between the area of a part and the usual one."""
+
+AWAY_DOUBT = 0.4
+"""Score lost per object size between a part and where the object was heading."""
 
 DRIFT_KEEP = 0.7
 """The same of the object's own motion: a stride is not a direction."""
@@ -107,6 +114,15 @@ MOST_IGNORED = 0.7
 
 LEARN_CONFIDENCE = 0.35
 """Frames below it teach nothing."""
+
+
+FlowPair = tuple[Float32[ndarray, "h w 2"], Float32[ndarray, "h w 2"]]
+KeptPair = tuple[
+    UInt8[ndarray, "h w 3"],
+    UInt8[ndarray, "h w 3"],
+    Float32[ndarray, "h w 2"],
+    Float32[ndarray, "h w 2"],
+]
 
 
 @dataclass(slots=True)
@@ -141,15 +157,16 @@ class Expectation:
     Attributes:
         mask: where the object should be, 0..1.
         ghost: as in `TrackState`, moved here.
-        residual: flow to the frame before minus the camera's, in pixels.
-        error: disagreement of forward and backward flow, in pixels.
+        residuals: flow to the frame before, and to the one after if there is one, minus the
+            camera's, in pixels.
+        trusts: of each flow, by its agreement with the flow back, 0..1.
         hidden: frames since the object was last in view.
     """
 
     mask: Float32[ndarray, "h w"]
     ghost: Float32[ndarray, "h w"]
-    residual: Float32[ndarray, "h w 2"]
-    error: Float32[ndarray, "h w"]
+    residuals: list[Float32[ndarray, "h w 2"]]
+    trusts: list[Float32[ndarray, "h w"]]
     hidden: int
 
 
@@ -158,16 +175,25 @@ class Tracker:
 
     def __init__(self, flow: FlowField) -> None:
         self._flow = flow
-        self._motion = Basis(2, width=1.0)
+        self._kept: KeptPair | None = None
 
     def step(
         self,
         state: TrackState,
         image: UInt8[ndarray, "h w 3"],
+        following: UInt8[ndarray, "h w 3"] | None = None,
         clicks: Sequence[tuple[float, float, bool]] = (),
     ) -> TrackState:
-        """The state on the neighbouring frame `image`, where `clicks` were said."""
-        expected = self._expect(state, image)
+        """The state on the neighbouring frame `image`, where `clicks` were said.
+
+        Args:
+            state: on the frame before, in the direction of the walk.
+            image: RGB.
+            following: the frame after in that direction: it shows the motion of what the object
+                uncovers here, which the frame before cannot.
+            clicks: (x, y, belongs to the object) in pixels.
+        """
+        expected = self._expect(state, image, following)
         if int((expected.mask > 0.5).sum()) >= LEAST_AREA_PX:
             new = self._decide(state, image, expected, clicks)
             if new.mask.any():
@@ -181,21 +207,41 @@ class Tracker:
                 )
         return self._hide(state, image, expected)
 
-    def _expect(self, state: TrackState, image: UInt8[ndarray, "h w 3"]) -> Expectation:
+    def _pair(self, source: UInt8[ndarray, "h w 3"], target: UInt8[ndarray, "h w 3"]) -> FlowPair:
+        """Flow both ways; the pair of the step before is kept, since each is needed twice."""
+        if self._kept is not None and self._kept[0] is target and self._kept[1] is source:
+            return self._kept[3], self._kept[2]
+        there, back = self._flow(source, target), self._flow(target, source)
+        self._kept = (source, target, there, back)
+        return there, back
+
+    def _expect(
+        self,
+        state: TrackState,
+        image: UInt8[ndarray, "h w 3"],
+        following: UInt8[ndarray, "h w 3"] | None,
+    ) -> Expectation:
         """Carry mask and ghost over; behind something, only the ghost knows where the object is."""
-        back = self._flow(image, state.image)
-        forth = self._flow(state.image, image)
-        error = np.linalg.norm(back + backward_warp(forth, back), axis=2).astype(np.float32)
+        pairs = [self._pair(image, state.image)]
+        if following is not None:
+            pairs.append(self._pair(image, following))
+        back = pairs[0][0]
         mask = backward_warp(state.mask.astype(np.float32), back, border=cv2.BORDER_CONSTANT)
         around = np.maximum(mask, state.ghost if state.hidden else 0) > 0.05
         kernel = np.ones((IGNORE_PX, IGNORE_PX), np.uint8)
         ignore = cv2.dilate(around.astype(np.uint8), kernel) > 0
-        camera = camera_flow(back, ignore if ignore.mean() < MOST_IGNORED else None)
-        moved = np.asarray(camera + state.drift, np.float32)
+        if ignore.mean() > MOST_IGNORED:
+            ignore[:] = False
+        residuals, trusts = [], []
+        for there, again in pairs:
+            residuals.append(there - camera_flow(there, ignore))
+            error = np.linalg.norm(there + backward_warp(again, there), axis=2)
+            trusts.append(np.asarray(1 / (1 + (error / TRUSTED_ERROR_PX) ** 2), np.float32))
+        moved = np.asarray(back - residuals[0] + state.drift, np.float32)
         ghost = backward_warp(state.ghost, moved, border=cv2.BORDER_CONSTANT)
         if state.hidden:
             mask = np.maximum(mask, ghost)
-        return Expectation(mask, ghost, back - camera, error, state.hidden)
+        return Expectation(mask, ghost, residuals, trusts, state.hidden)
 
     def _decide(
         self,
@@ -212,12 +258,22 @@ class Tracker:
         lab = to_lab(region.crop(image))
         pose = pose_of(expected.ghost > 0.5 if expected.hidden and expected.ghost.any() else seen)
         features = np.concatenate([pixel_features(lab), place_features(region, pose)], axis=2)
-        vouched = state.model.vouched(features)
-        trust = 1 / (1 + (region.crop(expected.error) / TRUSTED_ERROR_PX) ** 2)
+        vouched, recent = state.model.scores(features)
+        trusts = [region.crop(t) for t in expected.trusts]
+        trust = trusts[0]
+        held = region.crop(expected.mask) > 0.5
+        # What the anchors do not know may stay in the mask, but not enter it.
+        led = np.where(held, recent, np.minimum(recent, vouched + GROWTH_LEAD))
+        appearance = vouched if expected.hidden else led
+        # What hides the object moves there as well.
+        moving = [] if expected.hidden else [region.crop(r) for r in expected.residuals]
+        moved = moves_along(moving, held, against=MOVES_AGAINST, trusts=trusts[: len(moving)])
+        # Light changes colours at once, from shadow to sun, but not how things move.
+        moved = np.where(held & (moved > 0), MOVES_WITH_HELD * moved, moved)
         evidence = (
-            APPEARANCE_WEIGHT * self._appearance(state, region, expected, features, vouched)
+            APPEARANCE_WEIGHT * appearance
             + place_evidence(region, expected, pose, trust)
-            + self._moved(region, expected, trust)
+            + moved
             + click_evidence(region, clicks)
             + BIAS
         ).astype(np.float32)
@@ -225,7 +281,12 @@ class Tracker:
         mask = region.paste(sharpen(image, region, soft), image.shape[:2])
         mask = keep_parts(mask, seen)
         if float(mask.sum()) > DOUBLE * state.usual_area:
-            mask = self._one_of(state, region, features, mask)
+            mask = self._one_of(state, region, features, mask, expected)
+        share = float(mask.sum()) / state.usual_area
+        if not IN_VIEW <= share <= DOUBLE:
+            mask &= reach_of(expected, pose)
+        if share < NEARLY_GONE:
+            mask = without_still_parts(mask, expected.residuals[0], state.drift)
         inside = (soft > 0.5) & (region.crop_mask(mask) > 0.5)
         score = float(vouched[inside].mean()) if inside.any() else -1.0
         least = LEAST_RETURN_SCORE if expected.hidden else LEAST_SCORE
@@ -244,12 +305,16 @@ class Tracker:
         region: Region,
         features: Float32[ndarray, "rh rw i"],
         mask: Bool[ndarray, "h w"],
+        expected: Expectation,
     ) -> Bool[ndarray, "h w"]:
         """Of a mask that holds too much, the part that is most like the anchors by itself.
 
         Somebody who passed in front parts from the object again: then each is seen whole.
         """
         count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+        if not (expected.ghost > 0.5).any():
+            return mask
+        pose = pose_of(expected.ghost > 0.5)
         best, chosen = -np.inf, mask
         for k in range(1, count):
             part = labels == k
@@ -261,37 +326,13 @@ class Tracker:
             inside = region.crop_mask(part) > 0.5
             if not inside.any():
                 continue
-            value = float(score[inside].mean()) - SIZE_DOUBT * abs(np.log(area / state.usual_area))
+            here = pose_of(part)
+            off = float(np.hypot(here.x_px - pose.x_px, here.y_px - pose.y_px)) / pose.size_px
+            value = float(score[inside].mean()) - AWAY_DOUBT * off
+            value -= SIZE_DOUBT * abs(float(np.log(area / state.usual_area)))
             if value > best:
                 best, chosen = value, part
         return chosen
-
-    def _appearance(
-        self,
-        state: TrackState,
-        region: Region,
-        expected: Expectation,
-        features: Float32[ndarray, "rh rw i"],
-        vouched: Float32[ndarray, "rh rw"],
-    ) -> Float32[ndarray, "rh rw"]:
-        """-1..1: looks like the object, by the anchors' word where the mask would grow."""
-        if expected.hidden:
-            return vouched
-        score = state.model.score(features)
-        held = region.crop(expected.mask) > 0.5
-        return np.where(held, score, np.minimum(score, vouched + GROWTH_LEAD)).astype(np.float32)
-
-    def _moved(
-        self, region: Region, expected: Expectation, trust: Float32[ndarray, "rh rw"]
-    ) -> Float32[ndarray, "rh rw"]:
-        """Log odds: moves like the surroundings or like the expected mask, if they differ."""
-        inside = region.crop(expected.mask) > 0.5
-        if expected.hidden or not inside.any() or inside.all():
-            # What hides the object moves there as well.
-            return np.zeros(inside.shape, np.float32)
-        residual = motion_features(region.crop(expected.residual), ~inside)
-        ratio = density_ratio(self._motion, residual, inside)
-        return np.asarray(np.where(ratio > 0, MOTION_FOR, MOTION_AGAINST) * ratio * trust)
 
     def _hide(
         self, state: TrackState, image: UInt8[ndarray, "h w 3"], expected: Expectation
@@ -314,18 +355,19 @@ class Tracker:
         """The new state: in full view, partly hidden, or nearly gone."""
         area = float(mask.sum())
         share = area / state.usual_area
-        if share >= IN_VIEW:
+        if IN_VIEW <= share <= DOUBLE:
             drift = state.drift
             if not state.hidden:
-                now = np.median(expected.residual[mask], axis=0)
+                now = np.median(expected.residuals[0][mask], axis=0)
                 drift = (DRIFT_KEEP * drift + (1 - DRIFT_KEEP) * now).astype(np.float32)
             usual = AREA_KEEP * state.usual_area + (1 - AREA_KEEP) * area
             ghost = mask.astype(np.float32)
             return TrackState(image, mask, sure, state.model, usual, ghost, drift, 0)
         hidden = state.hidden + 1 if share < NEARLY_GONE else 0
-        sure *= max(0.1, share / IN_VIEW)
+        sure *= float(np.clip(min(share / IN_VIEW, DOUBLE / share), 0.1, 1))
+        usual = PARTIAL_KEEP * state.usual_area + (1 - PARTIAL_KEEP) * area
         return TrackState(
-            image, mask, sure, state.model, state.usual_area, expected.ghost, state.drift, hidden
+            image, mask, sure, state.model, usual, expected.ghost, state.drift, hidden
         )
 
 
@@ -344,27 +386,12 @@ def place_evidence(
     return np.asarray(np.where(signed > 0, kept, np.maximum(signed, -PLACE_CLIP)), np.float32)
 
 
-def keep_parts(mask: Bool[ndarray, "h w"], expected: Bool[ndarray, "h w"]) -> Bool[ndarray, "h w"]:
-    """Without the parts that no expected pixel touches."""
-    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-    if count <= 2:
-        return mask
-    keep = np.zeros(count, np.bool_)
-    keep[np.unique(labels[expected & mask])] = True
-    keep[0] = False
-    return np.asarray(keep[labels])
+def reach_of(expected: Expectation, pose: Pose) -> Bool[ndarray, "h w"]:
+    """How far an object may be from the shape it had, moved along its way.
 
-
-def anchor_model(
-    model: ObjectModel, image: UInt8[ndarray, "h w 3"], mask: Bool[ndarray, "h w"]
-) -> None:
-    """Teach the model a frame that the user vouched for; the mask must not be empty."""
-    box = mask_box(mask)
-    if box is None:
-        return
-    region = region_around(box, image.shape[:2], margin=2 * MARGIN)
-    lab = to_lab(region.crop(image))
-    place = place_features(region, pose_of(mask))
-    features = np.concatenate([pixel_features(lab), place], axis=2)
-    soft = region.crop_mask(mask)
-    model.learn(features, soft, np.ones_like(soft), anchor=True)
+    Without a limit, whoever passes by in the same colours becomes part of it for good, and what
+    crept in stays behind in its place where the object itself goes out of sight.
+    """
+    reach = SIGMA_PX + SIGMA_SHARE * pose.size_px + HIDDEN_SIGMA_PX * min(expected.hidden, 10)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(reach) + 1,) * 2)
+    return np.asarray(cv2.dilate((expected.ghost > 0.5).astype(np.uint8), kernel) > 0)

@@ -12,12 +12,12 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
 
-from peanut_models.embedded.masks.model import ObjectModel
+from peanut_models.embedded.masks.model import ObjectModel, anchor_model
 from peanut_models.embedded.masks.motion import FlowField, camera_flow
 from peanut_models.embedded.masks.prompts import FramePrompts, by_frame
 from peanut_models.embedded.masks.proposals import propose_extent
 from peanut_models.embedded.masks.segment import box_mask, segment_box
-from peanut_models.embedded.masks.track import SEARCH_AFTER, Tracker, TrackState, anchor_model
+from peanut_models.embedded.masks.track import SEARCH_AFTER, Tracker, TrackState
 from peanut_models.stages import FrameReader, Prompt, TrackedMask
 
 OVERLAP = 16
@@ -61,7 +61,7 @@ class ClassicalMaskTracker:
     A prompted frame is segmented (`segment`, `proposals`), teaches a model of the object's
     appearance (`model`), and the mask is carried outwards by dense flow and cut anew on each frame
     (`track`). Painted masks are kept pixel for pixel. Between two prompted frames the masks from
-    both sides are merged around the middle. It holds about four working images at a time, plus
+    both sides are merged around the middle. It holds about five working images at a time, plus
     one mask for each prompted frame and `OVERLAP` masks.
 
     Weak where classical vision is: objects of the background's colours that do not move, and a
@@ -206,10 +206,17 @@ class Walk:
             ghost=anchor.mask.astype(np.float32),
             hidden=0 if present else SEARCH_AFTER,
         )
+        image = self._frames.read(indices[0])
         for index in indices:
+            ahead = index + indices.step
+            known = ahead in self._frames.frame_range
+            following = self._frames.read(ahead) if known else None
             clicks = self._corrections.get(index, ())
-            state = self._tracker.step(state, self._frames.read(index), clicks)
+            state = self._tracker.step(state, image, following, clicks)
             yield index, state
+            if following is None:
+                return
+            image = following
 
 
 def merge(index: int, before: PackedMask, after: TrackState, share: float) -> TrackedMask:
