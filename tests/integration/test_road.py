@@ -1,6 +1,7 @@
 """The whole road: a click on a clip, a mask, approval, a deliverable in the timeline."""
 
 import json
+import sys
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -224,6 +225,7 @@ def test_the_report_says_where_pixels_came_from_and_under_which_licence(client, 
     assert shares["propagated"] > shares["generated"]
     assert len(report["pixels"]["per_frame"]) == 12
     assert {m["licence"] for m in report["models"]} == {"Apache-2.0"}
+    assert sys.platform == "win32" or 20 < report["worker_peak_memory_mib"] < 4096
     sheet = cv2.imread(str(outputs.contact_sheet))
     assert sheet.std() > 10
 

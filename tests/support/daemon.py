@@ -1,5 +1,6 @@
 """A real daemon in a process of its own, for tests that go all the way."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -63,9 +64,15 @@ class RunningDaemon:
     def wait_until_it_ends(self) -> int:
         return self._process.wait(timeout=20)
 
-    def kill_worker(self) -> None:
+    def kill_worker(self) -> bool:
+        """Kill the worker, if one is up; say whether."""
         with self.client() as client:
-            os.kill(client.get_server_info().worker.pid, signal.SIGKILL)
+            pid = client.get_server_info().worker.pid
+        if pid <= 0:  # 0 would mean our own process group
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        return True
 
     def log(self) -> str:
         return (self.data_dir / "daemon.log").read_text()

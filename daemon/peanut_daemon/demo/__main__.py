@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool
 from numpy import ndarray
 
+from peanut_daemon.deliverable import Outputs
 from peanut_daemon.errors import DaemonError
 from peanut_daemon.media import ClipReader, mask_from_png
 from peanut_models.errors import ModelError
@@ -37,6 +38,8 @@ class Figures:
     # Largest difference of a luma code value between result and input, away from the object.
     outside_max_difference: int
     frames: int
+    # Of the worker that decoded, tracked, filled and encoded; None where the system cannot tell.
+    worker_peak_memory_mib: int | None
 
 
 def measure(result: Path, masks: Path) -> Figures:
@@ -67,7 +70,12 @@ def measure(result: Path, masks: Path) -> Figures:
         psnr_after_db=round(after.psnr_db(), 2),
         outside_max_difference=outside,
         frames=len(ious),
+        worker_peak_memory_mib=json.loads(_report_of(result).read_text())["worker_peak_memory_mib"],
     )
+
+
+def _report_of(result: Path) -> Path:
+    return Outputs.beside(result).report
 
 
 def _only(pattern: str) -> Path:
@@ -89,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     try:
         figures = asdict(measure(given.result, given.masks))
-    except (DaemonError, ModelError, OSError) as error:
+    except (DaemonError, ModelError, OSError, ValueError, KeyError) as error:
         sys.exit(f"cannot measure {given.result}: {error}")
     lines = [f"{name}: {value}" for name, value in figures.items()]
     sys.stdout.write(json.dumps(figures) if given.json else "\n".join(lines))

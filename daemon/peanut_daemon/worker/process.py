@@ -78,6 +78,7 @@ class WorkerProcess:
         ).start()
         ready = await self._inbox.get()
         if not isinstance(ready, Ready):
+            self.close()
             raise WorkerDiedError("the worker ended before it was ready")
         self.devices = ready.devices
         logger.info("worker %d is up", self.pid)
@@ -96,6 +97,9 @@ class WorkerProcess:
             while True:
                 said = await self._inbox.get()
                 if said is None:
+                    # Reaped at once: a process that is dying still counts as alive, and a task
+                    # given to it would wait for ever.
+                    self.close()
                     raise WorkerDiedError("the worker ended in the middle of a task")
                 if isinstance(said, Said) and said.number == number:
                     yield said.event

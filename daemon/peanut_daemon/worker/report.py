@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import cv2
@@ -118,8 +119,20 @@ def report(task: EncodeTask, count: ProvenanceCount) -> dict[str, Any]:
         "profile": settings.profile,
         "models": task.facts["models"],
         "windows": task.facts["windows"],
+        "worker_peak_memory_mib": peak_memory_mib(),
         "pixels": {"mean": count.mean(), "per_frame": count.per_frame()},
     }
+
+
+def peak_memory_mib() -> int | None:
+    """Most memory that this worker has had resident since it started; None where unknown."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Bytes on macOS, KiB elsewhere.
+    return peak // 2**20 if sys.platform == "darwin" else peak // 2**10
 
 
 def _rounded(value: float) -> float:

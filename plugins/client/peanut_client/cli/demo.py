@@ -39,6 +39,7 @@ _FIGURE_LABELS = {
     "psnr_after_db": "inside the object: PSNR of the result, dB",
     "outside_max_difference": "away from the object: largest difference, code values",
     "frames": "frames",
+    "worker_peak_memory_mib": "most memory that the worker had, MiB",
 }
 _MEASURE_TIMEOUT_S = 300
 
