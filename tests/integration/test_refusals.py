@@ -151,6 +151,19 @@ def test_output_exists(client, approved, tmp_path):
     assert (tmp_path / "a.otio").read_text() == "mine"
 
 
+def test_two_renders_to_one_place(client, clip, tmp_path):
+    edit = client.create_edit(str(clip))
+    track(client, edit.id, *[painted(png_of(square_mask(k)), k) for k in range(24)])
+    client.approve_masks(edit.id, grow_px=3)
+    target = str(tmp_path / "a.mkv")
+    first = client.start_render(edit.id, target)
+    with refused("OutputExistsError", f"job {first.id} is about to write", "a.mkv"):
+        client.start_render(edit.id, target, overwrite=True)
+    assert finished(client, first.id).state == jobs_pb2.JOB_STATE_SUCCEEDED
+    again = client.start_render(edit.id, target, overwrite=True)
+    assert finished(client, again.id).state == jobs_pb2.JOB_STATE_SUCCEEDED
+
+
 def test_output_over_the_source(client, clip, approved):
     with refused("InvalidRequestError", "would replace the clip itself"):
         client.start_render(

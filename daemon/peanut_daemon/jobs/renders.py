@@ -170,6 +170,12 @@ class Renders:
                 raise OutputExistsError(
                     f"{path} exists already: choose another output path, or allow overwriting"
                 )
+        for job in self._jobs.all((JobState.QUEUED, JobState.RUNNING)):
+            if set(job.outputs.paths()) & set(outputs.paths()):
+                raise OutputExistsError(
+                    f"job {job.id} is about to write {job.settings.output_path}: choose another "
+                    "output path, or cancel that job"
+                )
         needed = self._settings.min_free_disk_bytes + _size_estimate(edit, settings)
         for place in (folder, self._settings.data_dir):
             free = shutil.disk_usage(place).free
