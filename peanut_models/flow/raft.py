@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torchvision.models.optical_flow import raft_large, raft_small
 
 from peanut_models.errors import InvalidInputError, WeightsMissingError
+from peanut_models.flow.estimator import check_pair
 
 Size = Literal["large", "small"]
 
@@ -68,11 +69,7 @@ class Raft(nn.Module):
         Raises:
             InvalidInputError: the shapes differ or are not `n 3 h w`.
         """
-        if source.shape != target.shape or source.ndim != 4 or source.shape[1] != 3:
-            raise InvalidInputError(
-                f"flow between images of shape {tuple(source.shape)} and {tuple(target.shape)}: "
-                "both must be (n, 3, h, w) and equal"
-            )
+        check_pair(source, target)
         height, width = source.shape[-2:]
         size = [_working_side(side) for side in (height, width)]
         near, far = (

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -20,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from peanut_models.errors import InvalidInputError
+from peanut_models.flow.estimator import check_pair
 
 Order = Literal["resize_then_normalise", "normalise_then_resize"]
 
@@ -38,17 +39,6 @@ IMAGE_STD = (0.229, 0.224, 0.225)
 
 _PUBLISHED = re.compile(r"basic_module\.(\d)\.basic_module\.(\d)\.conv\.(weight|bias)")
 _OURS = re.compile(r"levels\.(\d)\.(\d)\.(weight|bias)")
-
-
-@runtime_checkable
-class FlowEstimator(Protocol):
-    """Any network that finds the flow between two batches of images."""
-
-    def __call__(
-        self, source: Float[Tensor, "n 3 h w"], target: Float[Tensor, "n 3 h w"]
-    ) -> Float[Tensor, "n 2 h w"]:
-        """The flow of `source` to `target`: RGB in [0, 1]; pixels, channel 0 right, 1 down."""
-        ...
 
 
 def warp(
@@ -126,11 +116,7 @@ class SpyNet(nn.Module):
         Raises:
             InvalidInputError: the shapes differ or are not `n 3 h w`.
         """
-        if source.shape != target.shape or source.ndim != 4 or source.shape[1] != 3:
-            raise InvalidInputError(
-                f"flow between images of shape {tuple(source.shape)} and {tuple(target.shape)}: "
-                "both must be (n, 3, h, w) and equal"
-            )
+        check_pair(source, target)
         height, width = source.shape[-2:]
         size = (_up_to_multiple(height), _up_to_multiple(width))
         flow = self._pyramid(self._prepared(source, size), self._prepared(target, size))

@@ -14,7 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from peanut_models.errors import InvalidInputError
-from peanut_models.flow.spynet import FlowEstimator, warp
+from peanut_models.flow.estimator import FlowEstimator
+from peanut_models.flow.spynet import warp
 
 Video = Float[Tensor, "b t 3 h w"]
 VideoMask = Float[Tensor, "b t 1 h w"]
