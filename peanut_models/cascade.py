@@ -9,9 +9,10 @@ import numpy as np
 from jaxtyping import Bool, Int32
 from numpy import ndarray
 
+from peanut_models.donors import DonorConfig, Donors, fill_from_donors
 from peanut_models.errors import InvalidInputError
 from peanut_models.ranges import FrameRange, Window
-from peanut_models.stages import GENERATED, SOURCE, Eraser, Frames, Plate
+from peanut_models.stages import DONOR, Eraser, Frames, Plate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +37,15 @@ def fill_window(
     holes: Bool[ndarray, "t h w"],
     before: FinishedFrames | None,
     on_progress: Callable[[float], None] | None = None,
+    *,
+    donors: Donors | None = None,
+    donor_config: DonorConfig | None = None,
 ) -> Plate:
     """Fill the core of one window, carrying on from the window before.
 
     Handing the finished frames to the next window as if they had been shot that way is what keeps
-    made-up background the same across the whole range, at the memory of one window.
+    made-up background the same across the whole range, at the memory of one window. What donors
+    show comes first, and counts as shot that way too; the eraser fills what is left.
 
     Args:
         eraser: the back end.
@@ -49,6 +54,8 @@ def fill_window(
         holes: True where the plate must be found.
         before: the finished frames just before the core; None for the first window.
         on_progress: called now and then with the core frames done so far; may raise to cancel.
+        donors: pictures of the background that the editor supplied.
+        donor_config: how far they are trusted.
 
     Returns:
         The plate of the core; provenance counts frames of the clip.
@@ -72,8 +79,31 @@ def fill_window(
         span = FrameRange(max(span.start, before.frame_range.start), span.end)
         frames, holes, generated = _with_finished(window, span, frames, holes, before)
     core = FrameRange(window.core.start - span.start, window.core.end - span.start)
-    plate = eraser.erase(frames, holes, core=core, generated=generated, on_progress=on_progress)
-    return Plate(frames=plate.frames, provenance=_counted_from_clip(plate.provenance, span.start))
+    given = np.zeros_like(holes)
+    if donors is not None:
+        frames, given = _from_donors(frames, holes, donors, donor_config, on_progress)
+    plate = eraser.erase(
+        frames, holes & ~given, core=core, generated=generated, on_progress=on_progress
+    )
+    provenance = _counted_from_clip(plate.provenance, span.start)
+    provenance[given[core.start : core.end]] = DONOR
+    return Plate(frames=plate.frames, provenance=provenance)
+
+
+def _from_donors(
+    frames: Frames,
+    holes: Bool[ndarray, "t h w"],
+    donors: Donors,
+    config: DonorConfig | None,
+    on_progress: Callable[[float], None] | None,
+) -> tuple[Frames, Bool[ndarray, "t h w"]]:
+    def alive() -> None:
+        # No frame is finished yet, but the caller may want to cancel.
+        if on_progress is not None:
+            on_progress(0)
+
+    fill = fill_from_donors(frames, holes, donors, config, alive)
+    return fill.frames, fill.used
 
 
 def _with_finished(
@@ -98,5 +128,5 @@ def _with_finished(
 def _counted_from_clip(
     provenance: Int32[ndarray, "t h w"], first_frame: int
 ) -> Int32[ndarray, "t h w"]:
-    propagated = (provenance != SOURCE) & (provenance != GENERATED)
+    propagated = provenance >= 0
     return np.where(propagated, provenance + np.int32(first_frame), provenance).astype(np.int32)

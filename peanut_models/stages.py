@@ -34,6 +34,9 @@ SOURCE = -1
 GENERATED = -2
 """Provenance of a pixel that no frame shows: made up from its surroundings."""
 
+DONOR = -3
+"""Provenance of a pixel from a clean plate or donor clip that the editor supplied."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointPrompt:
@@ -114,8 +117,9 @@ class Plate:
 
     Attributes:
         frames: as given, with other colours only where the matte was.
-        provenance: per pixel, `SOURCE`, `GENERATED`, or the index (0 and up, counted like
-            `core` in `Eraser.erase`) of the frame that most of its colour was propagated from.
+        provenance: per pixel, `SOURCE`, `GENERATED`, `DONOR`, or the index (0 and up, counted
+            like `core` in `Eraser.erase`) of the frame that most of its colour was propagated
+            from.
     """
 
     frames: Frames

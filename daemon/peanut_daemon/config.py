@@ -41,6 +41,8 @@ class Settings:
     max_attempts: int = 3
     # Renders are refused when less would be left: journal and store need room to commit.
     min_free_disk_bytes: int = 256 * 2**20
+    # What networks run on: `auto` takes the best there is, else `cpu`, `cuda`, `cuda:1`, `mps`.
+    device: str = "auto"
     # Level of the log on stderr.
     log_level: str = "INFO"
 
@@ -59,6 +61,11 @@ class Settings:
     def connection_file(self) -> Path:
         """Where clients read address and token."""
         return self.data_dir / "daemon.json"
+
+    @property
+    def models_dir(self) -> Path:
+        """Where weights lie."""
+        return self.data_dir / "models"
 
     @property
     def store_dir(self) -> Path:

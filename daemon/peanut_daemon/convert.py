@@ -233,7 +233,7 @@ def from_job(job: Job, progress: Progress) -> jobs_pb2.Job:
     return message
 
 
-def from_card(card: ModelCard) -> models_pb2.Model:
+def from_card(card: ModelCard, *, installed: bool) -> models_pb2.Model:
     """A model card for the wire."""
     return models_pb2.Model(
         name=card.name,
@@ -241,7 +241,9 @@ def from_card(card: ModelCard) -> models_pb2.Model:
         description=card.description,
         licence=card.licence,
         commercial_use=card.commercial_use,
-        installed=True,
+        installed=installed,
+        terms=card.terms,
+        paper=card.paper,
     )
 
 

@@ -9,6 +9,10 @@ from typing import Any
 
 from peanut_daemon.errors import InvalidRequestError
 from peanut_daemon.media import CODECS
+from peanut_models.zoo import profile
+
+DEFAULT_DONOR_CONFIDENCE = 0.5
+"""How sure a donor's pixel must be to be used, unless the editor says."""
 
 
 class RenderStage(Enum):
@@ -63,6 +67,32 @@ class Outputs:
         return tuple(getattr(self, f.name) for f in fields(self))
 
 
+@dataclass(frozen=True, slots=True)
+class ChosenModel:
+    """A back end as one job uses it.
+
+    Attributes:
+        name: of its card.
+        weights: SHA-256 of the stored weights; empty where it needs none.
+    """
+
+    name: str
+    weights: str = ""
+
+    @property
+    def key(self) -> str:
+        """Names it for content keys; just its name where there are no weights."""
+        return f"{self.name}@{self.weights}" if self.weights else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class DonorFile:
+    """A clean plate or donor clip, and what tells its content from another's."""
+
+    path: Path
+    fingerprint: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderSettings:
     """All that decides what a render computes and writes, besides the edit itself.
@@ -72,6 +102,8 @@ class RenderSettings:
     """
 
     profile: str
+    eraser: ChosenModel
+    upscaler: ChosenModel
     deliverable: Deliverable
     codec: Codec
     output_path: Path
@@ -81,8 +113,14 @@ class RenderSettings:
     feather_px: int
     window_frames: int
     context_frames: int
+    donors: tuple[DonorFile, ...] = ()
+    donor_confidence: float = DEFAULT_DONOR_CONFIDENCE
 
     def __post_init__(self) -> None:
+        if not 0 <= self.donor_confidence <= 1:
+            raise InvalidRequestError(
+                f"donor_confidence is {self.donor_confidence}: it must be 0 to 1"
+            )
         able = [name for name, entry in CODECS.items() if entry.alpha_pixel_format != ""]
         if self.deliverable is Deliverable.PATCH and self.codec not in able:
             names = " or ".join(able)
@@ -98,14 +136,22 @@ class RenderSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
-        return asdict(self) | {"output_path": str(self.output_path)}
+        donors = [{"path": str(d.path), "fingerprint": d.fingerprint} for d in self.donors]
+        return asdict(self) | {"output_path": str(self.output_path), "donors": donors}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RenderSettings:
-        """Back from `to_dict`."""
+        """Back from `to_dict`, also from journals that did not know models and donors yet."""
+        of_profile = profile(values["profile"])
         return cls(
             **values
             | {
+                "eraser": ChosenModel(**values.get("eraser", {"name": of_profile.nof_eraser})),
+                "upscaler": ChosenModel(**values.get("upscaler", {"name": of_profile.ur_net})),
+                "donors": tuple(
+                    DonorFile(Path(donor["path"]), donor["fingerprint"])
+                    for donor in values.get("donors", ())
+                ),
                 "deliverable": Deliverable(values["deliverable"]),
                 "codec": Codec(values["codec"]),
                 "output_path": Path(values["output_path"]),

@@ -52,6 +52,7 @@ from peanut_daemon.services.server import ModelService, ServerService
 from peanut_daemon.worker.messages import WorkerOptions
 from peanut_daemon.worker.process import WorkerDiedError, WorkerProcess
 from peanut_daemon.worker.store import ArtifactStore
+from peanut_models.zoo import ModelStore
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +94,12 @@ class _Daemon:
         self._database = database
         self._edits, self._jobs = EditStore(database), JobStore(database)
         self._worker = WorkerProcess(
-            WorkerOptions(store_dir=settings.store_dir, log_level=settings.log_level)
+            WorkerOptions(
+                store_dir=settings.store_dir,
+                models_dir=settings.models_dir,
+                device=settings.device,
+                log_level=settings.log_level,
+            )
         )
         self._scheduler = Scheduler(
             max_queued=settings.max_queued_jobs,
@@ -163,7 +169,9 @@ class _Daemon:
         server_pb2_grpc.add_ServerServiceServicer_to_server(
             ServerService(self._settings, self._worker, self._stop.set), server
         )
-        models_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(), server)
+        models_pb2_grpc.add_ModelServiceServicer_to_server(
+            ModelService(ModelStore(self._settings.models_dir)), server
+        )
         edits_pb2_grpc.add_EditServiceServicer_to_server(
             EditService(self._edits, self._jobs), server
         )

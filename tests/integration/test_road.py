@@ -36,9 +36,9 @@ def approved_edit(client, clip, frames=None):
     return edit
 
 
-def render(client, edit, folder, deliverable=renders_pb2.DELIVERABLE_FULL, codec=1):
+def render(client, edit, folder, deliverable=renders_pb2.DELIVERABLE_FULL, codec=1, **more):
     target = folder / f"result{SUFFIXES[codec]}"
-    job = client.start_render(edit.id, str(target), deliverable=deliverable, codec=codec)
+    job = client.start_render(edit.id, str(target), deliverable=deliverable, codec=codec, **more)
     outputs = succeeded(client, job.id).outputs
     return SimpleNamespace(**{f.name: Path(v) for f, v in outputs.ListFields()})
 

@@ -95,7 +95,9 @@ def make_clip(path: Path, **settings: Any) -> Path:
     with av.open(str(path), "w", container_options=spec.muxer_options) as container:
         stream = container.add_stream(spec.codec, rate=spec.rate, options=dict(spec.options))
         context = stream.codec_context
-        context.width, context.height, context.pix_fmt = WIDTH, HEIGHT, spec.pixel_format
+        first = spec.pictures[0] if spec.pictures else None
+        context.width, context.height = (first.width, first.height) if first else (WIDTH, HEIGHT)
+        context.pix_fmt = spec.pixel_format
         context.time_base = time_base
         for name, value in spec.context.items():
             setattr(context, name, value)

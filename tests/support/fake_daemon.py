@@ -122,7 +122,13 @@ class FakeService(
             commercial_use=True,
             installed=True,
         )
-        return models_pb2.ListModelsResponse(models=[model])
+        network = models_pb2.Model(
+            name="e2fgvi",
+            stage=models_pb2.MODEL_STAGE_NOF_ERASER,
+            licence="CC-BY-NC-4.0",
+            installed=False,
+        )
+        return models_pb2.ListModelsResponse(models=[model, network])
 
     # --- edits and masks ---
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from peanut_daemon.deliverable import Deliverable, RenderSettings, RenderStage
 from peanut_daemon.edits.model import Edit
 from peanut_models.ranges import FrameRange, Window, plan_windows
-from peanut_models.zoo import Profile
 
 # Raise when a change to the code changes what the same inputs give.
 PLATE_VERSION = 1
@@ -62,15 +61,13 @@ class RenderPlan:
 def plan_render(
     edit: Edit,
     settings: RenderSettings,
-    profile: Profile,
     matte: Mapping[int, Sequence[bytes]],
 ) -> RenderPlan:
     """Cut a render into pieces.
 
     Args:
         edit: its clip and range count.
-        settings: its windows, growing, feathering and deliverable count.
-        profile: the back ends count.
+        settings: its models, donors, windows, growing, feathering and deliverable count.
         matte: the frozen masks (PNGs) by frame.
     """
     windows = plan_windows(
@@ -83,7 +80,7 @@ def plan_render(
     for window in windows:
         key = _key(
             f"plate/{PLATE_VERSION}",
-            profile.nof_eraser,
+            settings.eraser.key,
             edit.clip.fingerprint,
             window.core,
             window.span,
@@ -91,6 +88,7 @@ def plan_render(
             settings.feather_px,
             _masks_hash(window.span, matte),
             before,
+            *_donor_parts(settings),
         )
         pieces.append(Piece(stage=RenderStage.PLATE, key=key, window=window, after_key=before))
         before = key
@@ -98,7 +96,7 @@ def plan_render(
         pieces += [
             Piece(
                 stage=RenderStage.UPSCALE,
-                key=_key(f"upscale/{UPSCALE_VERSION}", profile.ur_net, plate.key),
+                key=_key(f"upscale/{UPSCALE_VERSION}", settings.upscaler.key, plate.key),
                 window=plate.window,
                 after_key=plate.key,
             )
@@ -107,6 +105,12 @@ def plan_render(
     whole = Window(index=0, core=edit.frame_range, span=edit.frame_range)
     pieces.append(Piece(stage=RenderStage.ENCODE, key="", window=whole))
     return RenderPlan(pieces=tuple(pieces))
+
+
+def _donor_parts(settings: RenderSettings) -> list[object]:
+    if not settings.donors:
+        return []
+    return [*(donor.fingerprint for donor in settings.donors), settings.donor_confidence]
 
 
 def window_frames_that_fit(

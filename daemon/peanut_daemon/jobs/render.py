@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from peanut_daemon.deliverable import RenderStage
+from peanut_daemon.deliverable import ChosenModel, RenderStage
 from peanut_daemon.edits.model import Edit
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.jobs.model import Job, Progress
@@ -15,6 +15,7 @@ from peanut_daemon.jobs.store import JobStore
 from peanut_daemon.worker.messages import Committed, EncodeTask, PlateTask, Task, UpscaleTask
 from peanut_daemon.worker.store import ArtifactStore
 from peanut_models.ranges import FrameRange
+from peanut_models.zoo import card as named_card
 from peanut_models.zoo import profile
 
 
@@ -33,7 +34,7 @@ class RenderWork:
         """Plan a job; everything it needs is in the journal."""
         edit = edits.get(job.edit_id)
         matte = edits.matte(job.settings.matte_hash, edit.frame_range)
-        plan = plan_render(edit, job.settings, profile(job.settings.profile), matte)
+        plan = plan_render(edit, job.settings, matte)
         return cls(job=job, edit=edit, plan=plan, matte=matte, left=list(plan.pieces))
 
     def frames_done(self) -> int:
@@ -81,7 +82,9 @@ def task_for(work: RenderWork, piece: Piece) -> Task:
                 masks={k: work.matte.get(k, []) for k in piece.window.span},
                 grow_px=settings.grow_px,
                 feather_px=settings.feather_px,
-                profile=settings.profile,
+                eraser=settings.eraser,
+                donors=tuple(donor.path for donor in settings.donors),
+                donor_confidence=settings.donor_confidence,
                 key=piece.key,
                 before_key=piece.after_key,
             )
@@ -89,7 +92,7 @@ def task_for(work: RenderWork, piece: Piece) -> Task:
             return UpscaleTask(
                 clip=clip,
                 core=piece.window.core,
-                profile=settings.profile,
+                upscaler=settings.upscaler,
                 key=piece.key,
                 plate_key=piece.after_key,
             )
@@ -111,7 +114,8 @@ def keys_of(plan: RenderPlan, stage: RenderStage) -> tuple[tuple[FrameRange, str
 
 
 def _facts(work: RenderWork) -> dict[str, Any]:
-    chosen = profile(work.job.settings.profile)
+    settings = work.job.settings
+    tracker = ChosenModel(profile(settings.profile).p_mask)
     return {
         "job_id": work.job.id,
         "edit_id": work.edit.id,
@@ -126,7 +130,10 @@ def _facts(work: RenderWork) -> dict[str, Any]:
                 "description": card.description,
                 "licence": card.licence,
                 "commercial_use": card.commercial_use,
+                "terms": card.terms,
+                "weights_sha256": model.weights,
             }
-            for card in chosen.cards()
+            for model in (tracker, settings.eraser, settings.upscaler)
+            for card in [named_card(model.name)]
         ],
     }

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
 from peanut_daemon.config import Settings
-from peanut_daemon.deliverable import Codec, Deliverable, Outputs, RenderSettings, RenderStage
+from peanut_daemon.deliverable import (
+    DEFAULT_DONOR_CONFIDENCE,
+    ChosenModel,
+    Codec,
+    Deliverable,
+    DonorFile,
+    Outputs,
+    RenderSettings,
+    RenderStage,
+)
 from peanut_daemon.edits.model import Edit
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.errors import (
@@ -26,10 +35,11 @@ from peanut_daemon.jobs.plan import window_frames_that_fit
 from peanut_daemon.jobs.render import RenderWork, keys_of
 from peanut_daemon.jobs.scheduler import Scheduler
 from peanut_daemon.jobs.store import JobStore
+from peanut_daemon.media import probe
 from peanut_daemon.worker.messages import Failed, PictureReady, PictureTask
 from peanut_models.errors import FrameRangeError
 from peanut_models.ranges import FrameRange
-from peanut_models.zoo import profile
+from peanut_models.zoo import ModelStore, Stage, chosen
 
 # Bytes of store and deliverable per pixel and frame, generously: plate, provenance, encoded frame.
 BYTES_PER_PIXEL = 8
@@ -52,6 +62,7 @@ class Renders:
         self._jobs = jobs
         self._scheduler = scheduler
         self._dispatcher = dispatcher
+        self._models = ModelStore(settings.models_dir)
 
     def start(
         self,
@@ -62,16 +73,22 @@ class Renders:
         output_path: Path,
         overwrite: bool,
         profile_name: str,
+        nof_eraser: str = "",
+        donor_paths: Sequence[Path] = (),
+        donor_confidence: float = DEFAULT_DONOR_CONFIDENCE,
     ) -> Job:
         """Check all that can be checked before anything is computed, then queue a job."""
         edit = self._edits.get(edit_id)
-        profile(profile_name)
+        eraser = self._chosen(profile_name, Stage.NOF_ERASER, nof_eraser)
+        upscaler = self._chosen(profile_name, Stage.UR_NET)
         if edit.approval is None:
             raise NotApprovedError(
                 f"the matte of edit {edit_id} is not approved: look at its masks and approve them"
             )
         settings = RenderSettings(
             profile=profile_name,
+            eraser=eraser,
+            upscaler=upscaler,
             deliverable=deliverable,
             codec=codec,
             output_path=output_path,
@@ -87,12 +104,26 @@ class Renders:
                 budget_bytes=self._settings.window_bytes,
             ),
             context_frames=self._settings.context_frames,
+            donors=tuple(DonorFile(path, probe(path).fingerprint) for path in donor_paths),
+            donor_confidence=donor_confidence,
         )
         self._check_outputs(edit, settings)
         self._scheduler.check_room()
         job = self._jobs.create(edit_id, settings)
         self._dispatcher.queue(job)
         return job
+
+    def _chosen(self, profile_name: str, stage: Stage, override: str = "") -> ChosenModel:
+        """The model of a stage, with the weights that are installed now.
+
+        Raises:
+            ModelNotFoundError: no such profile or model.
+            WeightsMissingError: its weights are not on this machine.
+        """
+        card = chosen(profile_name, stage, override)
+        if card.weights is None:
+            return ChosenModel(card.name)
+        return ChosenModel(card.name, self._models.require(card).blob_sha256)
 
     def resume(self, job_id: str) -> Job:
         """Queue an ended job again.

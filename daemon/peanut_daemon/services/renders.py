@@ -9,6 +9,7 @@ from typing import Any
 
 from peanut.v1 import jobs_pb2, jobs_pb2_grpc, renders_pb2, renders_pb2_grpc
 from peanut_daemon import convert
+from peanut_daemon.deliverable import DEFAULT_DONOR_CONFIDENCE
 from peanut_daemon.jobs.dispatcher import Dispatcher
 from peanut_daemon.jobs.model import Job
 from peanut_daemon.jobs.renders import Renders
@@ -35,6 +36,13 @@ class RenderService(renders_pb2_grpc.RenderServiceServicer):
             output_path=Path(request.output_path),
             overwrite=request.overwrite,
             profile_name=request.profile or DEFAULT_PROFILE,
+            nof_eraser=request.nof_eraser,
+            donor_paths=[Path(path) for path in request.donor_paths],
+            donor_confidence=(
+                request.donor_confidence
+                if request.HasField("donor_confidence")
+                else DEFAULT_DONOR_CONFIDENCE
+            ),
         )
         message = convert.from_job(job, self._dispatcher.progress(job))
         return renders_pb2.StartRenderResponse(job=message)

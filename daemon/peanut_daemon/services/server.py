@@ -11,7 +11,7 @@ from peanut_daemon import convert
 from peanut_daemon.config import API_MINOR_HIGHEST, API_MINOR_LOWEST, Settings
 from peanut_daemon.errors import VersionMismatchError
 from peanut_daemon.worker.process import WorkerProcess
-from peanut_models.zoo import CARDS, PROFILES
+from peanut_models.zoo import CARDS, PROFILES, ModelStore
 
 
 class ServerService(server_pb2_grpc.ServerServiceServicer):
@@ -23,6 +23,7 @@ class ServerService(server_pb2_grpc.ServerServiceServicer):
         self._settings = settings
         self._worker = worker
         self._shut_down = shut_down
+        self._models = ModelStore(settings.models_dir)
 
     async def GetServerInfo(  # noqa: N802
         self, request: server_pb2.GetServerInfoRequest, context: Any
@@ -48,7 +49,7 @@ class ServerService(server_pb2_grpc.ServerServiceServicer):
                     p_mask=profile.p_mask,
                     nof_eraser=profile.nof_eraser,
                     ur_net=profile.ur_net,
-                    ready=True,
+                    ready=all(self._models.ready(card) for card in profile.cards()),
                 )
                 for profile in PROFILES
             ],
@@ -77,8 +78,13 @@ class ServerService(server_pb2_grpc.ServerServiceServicer):
 class ModelService(models_pb2_grpc.ModelServiceServicer):
     """Models: list."""
 
+    def __init__(self, models: ModelStore) -> None:
+        self._models = models
+
     async def ListModels(  # noqa: N802
         self, request: models_pb2.ListModelsRequest, context: Any
     ) -> models_pb2.ListModelsResponse:
         """Return all cards."""
-        return models_pb2.ListModelsResponse(models=[convert.from_card(card) for card in CARDS])
+        return models_pb2.ListModelsResponse(
+            models=[convert.from_card(card, installed=self._models.ready(card)) for card in CARDS]
+        )

@@ -7,22 +7,36 @@ import os
 import platform
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
+from peanut_daemon.deliverable import ChosenModel
 from peanut_models.embedded.eraser import PropagationEraser
 from peanut_models.embedded.masks import ClassicalMaskTracker
 from peanut_models.embedded.upscaler import LanczosUpscaler
-from peanut_models.errors import ModelNotFoundError
+from peanut_models.errors import ModelNotFoundError, UnsupportedDeviceError, WeightsMissingError
 from peanut_models.stages import Eraser, MaskTracker, Upscaler
-from peanut_models.zoo import profile
+from peanut_models.zoo import ModelStore, card, profile
 
 Backend = TypeVar("Backend", MaskTracker, Eraser, Upscaler)
 
+Device = tuple[str, str, int]
+"""Name, description, memory in bytes or 0."""
+
 
 class Backends:
-    """One back end per stage, made when it is first asked for, and kept."""
+    """One back end per stage, made when it is first asked for, and kept.
 
-    def __init__(self) -> None:
+    Args:
+        models_dir: where weights lie.
+        device: what networks should run on, see `device_for`; looked up when one is loaded.
+        found: what there is.
+    """
+
+    def __init__(self, models_dir: Path, device: str, found: tuple[Device, ...]) -> None:
+        self._models = ModelStore(models_dir)
+        self._device = device
+        self._found = found
         self._loaded: dict[str, Any] = {}
 
     def tracker(self, profile_name: str) -> MaskTracker:
@@ -32,19 +46,44 @@ class Backends:
             return self._kept(name, ClassicalMaskTracker)
         raise _unknown(name)
 
-    def eraser(self, profile_name: str) -> Eraser:
-        """NOF-Eraser of a profile."""
-        name = profile(profile_name).nof_eraser
-        if name == "embedded/propagation":
-            return self._kept(name, PropagationEraser)
-        raise _unknown(name)
+    def eraser(self, model: ChosenModel) -> Eraser:
+        """NOF-Eraser as a job wants it."""
+        if model.name == "embedded/propagation":
+            return self._kept(model.key, PropagationEraser)
+        if model.name in ("e2fgvi", "e2fgvi_hq"):
+            return self._kept(model.key, lambda: self._network_eraser(model))
+        raise _unknown(model.name)
 
-    def upscaler(self, profile_name: str) -> Upscaler:
-        """UR-Net of a profile."""
-        name = profile(profile_name).ur_net
-        if name == "embedded/lanczos":
-            return self._kept(name, LanczosUpscaler)
-        raise _unknown(name)
+    def upscaler(self, model: ChosenModel) -> Upscaler:
+        """UR-Net as a job wants it."""
+        if model.name == "embedded/lanczos":
+            return self._kept(model.key, LanczosUpscaler)
+        raise _unknown(model.name)
+
+    def _network_eraser(self, model: ChosenModel) -> Eraser:
+        # Here and not at the top: most workers never load a network, and torch takes seconds.
+        from peanut_models.nof_eraser.config import Precision, PredictorConfig
+        from peanut_models.nof_eraser.convert import build_network
+        from peanut_models.nof_eraser.predictor import NofEraser
+        from peanut_models.nof_eraser.true_pixels import true_pixels_first
+        from peanut_models.zoo.install import e2fgvi_config, read
+
+        chosen, device = card(model.name), device_for(self._device, self._found)
+        network = build_network(read(self._weights(model)), e2fgvi_config(chosen))
+        # On a GPU half the precision is a quarter of the time, and within a grey level.
+        precision: Precision = "float16" if device.startswith("cuda") else "float32"
+        predictor = NofEraser(network.to(device), PredictorConfig(precision=precision))
+        return true_pixels_first(predictor)
+
+    def _weights(self, model: ChosenModel) -> Path:
+        """The stored weights, if they are still those that the job was planned with."""
+        installed = self._models.require(card(model.name))
+        if installed.blob_sha256 != model.weights:
+            raise WeightsMissingError(
+                f"the weights of {model.name} changed since the job was started (now "
+                f"{installed.blob_sha256[:12]}, then {model.weights[:12]}): start a new job"
+            )
+        return self._models.path(card(model.name))
 
     def _kept(self, name: str, make: Callable[[], Backend]) -> Backend:
         if name not in self._loaded:
@@ -59,8 +98,8 @@ def _unknown(name: str) -> ModelNotFoundError:
     )
 
 
-def devices() -> tuple[tuple[str, str, int], ...]:
-    """What models can run on, best first: (name, description, memory in bytes or 0).
+def devices() -> tuple[Device, ...]:
+    """What models can run on, best first.
 
     PyTorch is only asked where a driver is present: importing it takes seconds, which every
     restart of the worker would pay.
@@ -77,6 +116,28 @@ def devices() -> tuple[tuple[str, str, int], ...]:
     if torch.backends.mps.is_available():
         found.append(("mps", "Apple GPU", 0))
     return (*found, cpu)
+
+
+def device_for(wanted: str, found: tuple[Device, ...]) -> str:
+    """The device that networks run on.
+
+    Args:
+        wanted: `auto`, or a name as PyTorch spells it.
+        found: what there is, best first.
+
+    Raises:
+        UnsupportedDeviceError: there is no such device.
+    """
+    names = [name for name, _, _ in found]
+    if wanted == "auto":
+        return names[0]
+    matching = [name for name in names if name == wanted or name.split(":")[0] == wanted]
+    if not matching:
+        raise UnsupportedDeviceError(
+            f"setting device is {wanted!r}, but this machine has {', '.join(names)}: "
+            "choose one of these, or auto"
+        )
+    return matching[0]
 
 
 def _has_cuda_driver() -> bool:

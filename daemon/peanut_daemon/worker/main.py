@@ -54,8 +54,8 @@ class Worker:
 
         self._pipe = pipe
         self._store = ArtifactStore(options.store_dir)
-        self._backends = Backends()
         self._devices = devices()
+        self._backends = Backends(options.models_dir, options.device, self._devices)
         self._starts: queue.Queue[Start] = queue.Queue()
         self._number = 0
         self._cancelled: set[int] = set()

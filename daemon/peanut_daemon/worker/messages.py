@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from peanut_daemon.deliverable import RenderSettings
+from peanut_daemon.deliverable import ChosenModel, RenderSettings
 from peanut_daemon.edits.model import MaskFrame, Prompt
 from peanut_daemon.media import ClipInfo
 from peanut_models.ranges import FrameRange, Window
@@ -34,6 +34,8 @@ class PlateTask:
 
     Attributes:
         masks: PNGs by frame, over the window's span.
+        donors: clean plates and donor clips.
+        donor_confidence: 0 to 1, see `peanut_models.donors`.
         before_key: artifact of the window before; empty for the first.
     """
 
@@ -42,7 +44,9 @@ class PlateTask:
     masks: Mapping[int, Sequence[bytes]]
     grow_px: int
     feather_px: int
-    profile: str
+    eraser: ChosenModel
+    donors: tuple[Path, ...]
+    donor_confidence: float
     key: str
     before_key: str
 
@@ -53,7 +57,7 @@ class UpscaleTask:
 
     clip: ClipInfo
     core: FrameRange
-    profile: str
+    upscaler: ChosenModel
     key: str
     plate_key: str
 
@@ -95,6 +99,8 @@ class WorkerOptions:
     """What a worker is told at its start."""
 
     store_dir: Path
+    models_dir: Path
+    device: str
     log_level: str
 
 

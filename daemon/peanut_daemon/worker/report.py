@@ -15,7 +15,7 @@ from peanut_daemon.media import SourceFrame, working_size
 from peanut_daemon.worker.messages import EncodeTask
 from peanut_daemon.worker.store import PlateArtifact
 from peanut_models.ranges import FrameRange
-from peanut_models.stages import GENERATED, SOURCE
+from peanut_models.stages import DONOR, GENERATED, SOURCE
 
 SCHEMA = "peanut.report/1"
 
@@ -77,12 +77,14 @@ class ProvenanceCount:
         inside = plate.provenance[k][plate.alpha[k] > 0]
         generated = int((inside == GENERATED).sum())
         propagated = int((inside > SOURCE).sum())
+        donor = int((inside == DONOR).sum())
         self._frames.append(
             {
                 "frame": frame_index,
                 "propagated": propagated / pixels,
+                "donor": donor / pixels,
                 "generated": generated / pixels,
-                "source": (pixels - propagated - generated) / pixels,
+                "source": (pixels - propagated - donor - generated) / pixels,
             }
         )
 
@@ -95,7 +97,7 @@ class ProvenanceCount:
         count = max(1, len(self._frames))
         return {
             name: round(sum(frame[name] for frame in self._frames) / count, 6)
-            for name in ("source", "propagated", "generated")
+            for name in ("source", "propagated", "donor", "generated")
         }
 
 
@@ -118,6 +120,8 @@ def report(task: EncodeTask, count: ProvenanceCount) -> dict[str, Any]:
         "codec": settings.codec.value,
         "profile": settings.profile,
         "models": task.facts["models"],
+        "donors": [str(donor.path) for donor in settings.donors],
+        "donor_confidence": settings.donor_confidence,
         "windows": task.facts["windows"],
         "worker_peak_memory_mib": peak_memory_mib(),
         "pixels": {"mean": count.mean(), "per_frame": count.per_frame()},

@@ -26,7 +26,7 @@ def upscale(
 ) -> Iterator[Event]:
     """Upscale one window, commit it as a lossless segment."""
     check_unchanged(task.clip)
-    upscaler = backends.upscaler(task.profile)
+    upscaler = backends.upscaler(task.upscaler)
     plate = store.get_plate(task.plate_key)
 
     def upscaled() -> Iterator[Frames]:

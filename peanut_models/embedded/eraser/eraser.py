@@ -15,7 +15,7 @@ from peanut_models.embedded.eraser.motion import estimate_motion
 from peanut_models.embedded.eraser.seams import BAND_PX, seam_correction
 from peanut_models.embedded.eraser.sources import Scene, looks, make_scene
 from peanut_models.embedded.eraser.temporal import settle
-from peanut_models.embedded.eraser.unseen import fill_unseen
+from peanut_models.embedded.eraser.unseen import RestFiller, fill_unseen
 from peanut_models.errors import FrameRangeError, InvalidInputError
 from peanut_models.flow.dis import luma8
 from peanut_models.ranges import FrameRange
@@ -42,7 +42,13 @@ class PropagationEraser:
     (`temporal`). Flow and weights are computed in 8 bits, colours are sampled at the input's depth.
 
     Implements `peanut_models.stages.Eraser`. Holds no state: instances may be shared.
+
+    Args:
+        rest: makes up what no frame shows; by default from patches of the frame itself.
     """
+
+    def __init__(self, rest: RestFiller = fill_unseen) -> None:
+        self._rest = rest
 
     def erase(
         self,
@@ -91,7 +97,7 @@ class PropagationEraser:
             step()
         forbidden = holes & ~np.isin(np.arange(len(holes)), work)[:, None, None]
         given = core.start - 1 if core.start and made_up[core.start - 1].any() else None
-        fill_unseen(plates, unseen, forbidden, motion, given)
+        self._rest(plates, unseen, forbidden, motion, given, step.part)
         step()
         settle(plates, spreads, boxes, holes, motion)
         step()
@@ -110,8 +116,12 @@ class _Steps:
 
     def __call__(self) -> None:
         self._done += 1
+        self.part(0)
+
+    def part(self, share: float) -> None:
+        """So much of the next step is done, 0 to 1."""
         if self._on_progress is not None:
-            self._on_progress(self._done * self._worth)
+            self._on_progress((self._done + share) * self._worth)
 
 
 def _fill_seen(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Bool, Float32
@@ -23,12 +24,29 @@ CRUMBS_PX = 12
 """A gap of fewer pixels needs no texture."""
 
 
+class RestFiller(Protocol):
+    """Makes up what true pixels could not fill; `fill_unseen` is one."""
+
+    def __call__(
+        self,
+        plates: Float32[ndarray, "t h w 3"],
+        unseen: Mapping[int, Bool[ndarray, "h w"]],
+        forbidden: Bool[ndarray, "t h w"],
+        motion: Motion,
+        given: int | None,
+        on_progress: Callable[[float], None],
+    ) -> None:
+        """See `fill_unseen`."""
+        ...
+
+
 def fill_unseen(
     plates: Float32[ndarray, "t h w 3"],
     unseen: Mapping[int, Bool[ndarray, "h w"]],
     forbidden: Bool[ndarray, "t h w"],
     motion: Motion,
     given: int | None,
+    on_progress: Callable[[float], None] = lambda share: None,
 ) -> None:
     """Fill what is left, in place, the same way in all frames.
 
@@ -38,10 +56,12 @@ def fill_unseen(
         forbidden: what patches must not be copied from (the object in frames not yet filled).
         motion: completed flows.
         given: a frame that is already full and shows what was made up earlier; the first key.
+        on_progress: called now and then with the share done, 0 to 1; may raise to cancel.
     """
     if given is not None:
         _carry(plates, unseen, given, motion)
-    for _ in range(MAX_KEYS):
+    for n in range(MAX_KEYS):
+        on_progress(n / MAX_KEYS)
         key = max(unseen, key=lambda k: int(unseen[k].sum()), default=None)
         if key is None or unseen[key].sum() < CRUMBS_PX:
             break

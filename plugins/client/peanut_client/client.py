@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -234,8 +234,14 @@ class PeanutClient:
         codec: renders_pb2.Codec = renders_pb2.CODEC_UNSPECIFIED,
         overwrite: bool = False,
         profile: str = "",
+        nof_eraser: str = "",
+        donor_paths: Sequence[str] = (),
+        donor_confidence: float | None = None,
     ) -> jobs_pb2.Job:
-        """Queue a job that writes the deliverable to an absolute path; returns at once."""
+        """Queue a job that writes the deliverable to an absolute path; returns at once.
+
+        `StartRenderRequest` says what the arguments mean.
+        """
         response: renders_pb2.StartRenderResponse = self._long_call(
             self._renders.StartRender,
             renders_pb2.StartRenderRequest(
@@ -245,6 +251,9 @@ class PeanutClient:
                 output_path=output_path,
                 overwrite=overwrite,
                 profile=profile,
+                nof_eraser=nof_eraser,
+                donor_paths=donor_paths,
+                donor_confidence=donor_confidence,
             ),
         )
         return response.job

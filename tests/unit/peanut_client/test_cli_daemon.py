@@ -68,6 +68,31 @@ def test_second_daemon_is_refused(
     assert "hint: stop it with: peanut stop" in result.stderr
 
 
+def test_weights_under_a_licence_that_forbids_commercial_use_need_a_yes(
+    run: Run, service: FakeService, tmp_path: Path
+) -> None:
+    file = tmp_path / "E2FGVI-CVPR22.pth"
+    file.write_bytes(b"no checkpoint")
+    refused = run("models", "add", "e2fgvi", file)
+    assert refused.exit_code == 2
+    assert "CC-BY-NC-4.0" in refused.stderr
+    assert "--accept-licence" in refused.stderr
+    tried = run("models", "add", "e2fgvi", file, "--accept-licence")
+    assert tried.exit_code == 1  # now it is read, and found to be no checkpoint
+    assert "no plain PyTorch checkpoint" in tried.stderr
+
+
+def test_weights_that_are_not_there_can_be_neither_added_nor_verified(
+    run: Run, service: FakeService, tmp_path: Path
+) -> None:
+    assert run("models", "add", "e2fgvi", tmp_path / "none.pth").exit_code == 2
+    assert run("models", "add", "nothing", __file__).exit_code == 2
+    result = run("models", "verify", "e2fgvi")
+    assert result.exit_code == 1
+    assert "peanut models add e2fgvi" in result.stderr
+    assert "was not installed" in run("models", "remove", "e2fgvi").stdout
+
+
 def test_models_show_their_licence(run: Run, service: FakeService) -> None:
     stdout = run("models", "list").stdout
     for word in ("embedded/propagation", "nof_eraser", "Apache-2.0", "yes"):
@@ -115,7 +140,7 @@ def test_every_command_takes_json() -> None:
         return [command] if commands is None else [x for c in commands.values() for x in leaves(c)]
 
     found = leaves(typer.main.get_command(app))
-    assert len(found) == 13
+    assert len(found) == 16
     for command in found:
         options = [name for param in command.params for name in param.opts]  # type: ignore[attr-defined]
         assert "--json" in options

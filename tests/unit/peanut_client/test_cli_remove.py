@@ -55,6 +55,42 @@ def test_options_reach_the_daemon(
     assert render.profile == "embedded"
 
 
+def test_a_clean_plate_reaches_the_daemon_by_its_whole_path(
+    run: Run, service: FakeService, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "plate.png").touch()
+    monkeypatch.chdir(tmp_path)
+    more = ["--clean-plate", "plate.png", "--plate-confidence", "0.25"]
+    result = run("remove", clip, "--point", "1,2", *more, "-o", tmp_path / "out.mkv")
+    assert result.exit_code == 0, result.output
+    render = service.named("StartRender")[0]
+    assert list(render.donor_paths) == [str(tmp_path / "plate.png")]
+    assert render.donor_confidence == 0.25
+
+
+def test_a_clean_plate_that_is_not_there_is_refused_at_once(
+    run: Run, service: FakeService, clip: Path, tmp_path: Path
+) -> None:
+    missing = ["--clean-plate", tmp_path / "none.png", "-o", tmp_path / "out.mkv"]
+    result = run("remove", clip, "--point", "1,2", *missing)
+    assert result.exit_code == 2
+    assert "none.png" in result.stderr
+    assert service.named("CreateEdit") == []
+
+
+@pytest.mark.parametrize(
+    ("model", "complaint"), [("nothing", "choose one of"), ("e2fgvi", "peanut models add e2fgvi")]
+)
+def test_a_model_that_cannot_be_used_is_refused_before_the_tracking(
+    run: Run, service: FakeService, clip: Path, tmp_path: Path, model: str, complaint: str
+) -> None:
+    out = tmp_path / "out.mkv"
+    result = run("remove", clip, "--point", "1,2", "--nof-eraser", model, "-o", out)
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+    assert service.named("TrackMasks") == []
+
+
 def test_paths_are_sent_absolute(
     run: Run, service: FakeService, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from peanut.v1 import jobs_pb2
+from peanut.v1.models_pb2 import MODEL_STAGE_NOF_ERASER
 from peanut_client.cli import options
 from peanut_client.cli.app import app
 from peanut_client.cli.clips import check_clip
@@ -55,7 +56,31 @@ def remove(
             metavar="PX", min=0, max=256, help="Of these, fade the outermost so many pixels out."
         ),
     ] = 2,
+    clean_plate: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--clean-plate",
+            metavar="FILE",
+            help="A still or clip that shows the background without the object; may be repeated.",
+        ),
+    ] = None,
+    plate_confidence: Annotated[
+        float | None,
+        typer.Option(
+            metavar="0..1",
+            min=0,
+            max=1,
+            help="How sure a pixel of the clean plate must be to be used.  [default: 0.5]",
+        ),
+    ] = None,
     overwrite: options.Overwrite = False,
+    nof_eraser: Annotated[
+        str,
+        typer.Option(
+            metavar="MODEL",
+            help="What fills the hole: embedded, e2fgvi or e2fgvi_hq. Default: the profile's.",
+        ),
+    ] = "",
     profile: Annotated[
         str, typer.Option(metavar="NAME", help="Choice of models; see `peanut status`.")
     ] = "",
@@ -66,6 +91,9 @@ def remove(
     started = time.monotonic()
     wanted = parse_range(frames)
     check_clip(clip, wanted)
+    for plate in clean_plate or ():
+        if not plate.is_file():
+            raise UsageError(f"--clean-plate {plate} does not exist: give a still or a clip")
     prompts = parse_prompts(
         points=point, not_points=not_point, boxes=box, mask_files=mask_file, masks=masks
     )
@@ -73,6 +101,7 @@ def remove(
     out = check_output(out, overwrite=overwrite)
     with open_client(output) as client:
         _check_profile(client, profile)
+        _check_eraser(client, nof_eraser)
         edit = tracked_edit(client, clip, wanted, prompts, output)
         try:
             client.approve_masks(edit.id, grow_px=grow, feather_px=feather)
@@ -83,6 +112,9 @@ def remove(
                 codec=options.CODECS[chosen],
                 overwrite=overwrite,
                 profile=profile,
+                nof_eraser=nof_eraser,
+                donor_paths=[str(path.absolute()) for path in clean_plate or ()],
+                donor_confidence=plate_confidence,
             )
         except BaseException:
             discard_edit(client, edit.id)
@@ -97,6 +129,21 @@ def _check_profile(client: PeanutClient, profile: str) -> None:
     if profile and profile not in known:
         raise UsageError(
             f"--profile {profile!r} is not known to the daemon: choose one of {', '.join(known)}"
+        )
+
+
+def _check_eraser(client: PeanutClient, name: str) -> None:
+    """Refuse a model that is unknown or not installed now, with the same aim."""
+    if name in ("", "embedded"):
+        return
+    fitting = {m.name: m for m in client.list_models() if m.stage == MODEL_STAGE_NOF_ERASER}
+    if name not in fitting:
+        known = ", ".join(["embedded", *fitting])
+        raise UsageError(f"--nof-eraser {name!r} is not known to the daemon: choose one of {known}")
+    if not fitting[name].installed:
+        raise UsageError(
+            f"the weights of {name} are not on this machine",
+            hint=f"get them from their publisher, then: peanut models add {name} FILE",
         )
 
 

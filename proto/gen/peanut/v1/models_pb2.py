@@ -24,21 +24,21 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16peanut/v1/models.proto\x12\tpeanut.v1\"\x8c\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12$\n\x05stage\x18\x02 \x01(\x0e\x32\x15.peanut.v1.ModelStage\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07licence\x18\x04 \x01(\t\x12\x16\n\x0e\x63ommercial_use\x18\x05 \x01(\x08\x12\x11\n\tinstalled\x18\x06 \x01(\x08\"\x13\n\x11ListModelsRequest\"6\n\x12ListModelsResponse\x12 \n\x06models\x18\x01 \x03(\x0b\x32\x10.peanut.v1.Model*u\n\nModelStage\x12\x1b\n\x17MODEL_STAGE_UNSPECIFIED\x10\x00\x12\x16\n\x12MODEL_STAGE_P_MASK\x10\x01\x12\x1a\n\x16MODEL_STAGE_NOF_ERASER\x10\x02\x12\x16\n\x12MODEL_STAGE_UR_NET\x10\x03\x32Y\n\x0cModelService\x12I\n\nListModels\x12\x1c.peanut.v1.ListModelsRequest\x1a\x1d.peanut.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16peanut/v1/models.proto\x12\tpeanut.v1\"\xaa\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12$\n\x05stage\x18\x02 \x01(\x0e\x32\x15.peanut.v1.ModelStage\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07licence\x18\x04 \x01(\t\x12\x16\n\x0e\x63ommercial_use\x18\x05 \x01(\x08\x12\x11\n\tinstalled\x18\x06 \x01(\x08\x12\r\n\x05terms\x18\x07 \x01(\t\x12\r\n\x05paper\x18\x08 \x01(\t\"\x13\n\x11ListModelsRequest\"6\n\x12ListModelsResponse\x12 \n\x06models\x18\x01 \x03(\x0b\x32\x10.peanut.v1.Model*u\n\nModelStage\x12\x1b\n\x17MODEL_STAGE_UNSPECIFIED\x10\x00\x12\x16\n\x12MODEL_STAGE_P_MASK\x10\x01\x12\x1a\n\x16MODEL_STAGE_NOF_ERASER\x10\x02\x12\x16\n\x12MODEL_STAGE_UR_NET\x10\x03\x32Y\n\x0cModelService\x12I\n\nListModels\x12\x1c.peanut.v1.ListModelsRequest\x1a\x1d.peanut.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'peanut.v1.models_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MODELSTAGE']._serialized_start=257
-  _globals['_MODELSTAGE']._serialized_end=374
+  _globals['_MODELSTAGE']._serialized_start=287
+  _globals['_MODELSTAGE']._serialized_end=404
   _globals['_MODEL']._serialized_start=38
-  _globals['_MODEL']._serialized_end=178
-  _globals['_LISTMODELSREQUEST']._serialized_start=180
-  _globals['_LISTMODELSREQUEST']._serialized_end=199
-  _globals['_LISTMODELSRESPONSE']._serialized_start=201
-  _globals['_LISTMODELSRESPONSE']._serialized_end=255
-  _globals['_MODELSERVICE']._serialized_start=376
-  _globals['_MODELSERVICE']._serialized_end=465
+  _globals['_MODEL']._serialized_end=208
+  _globals['_LISTMODELSREQUEST']._serialized_start=210
+  _globals['_LISTMODELSREQUEST']._serialized_end=229
+  _globals['_LISTMODELSRESPONSE']._serialized_start=231
+  _globals['_LISTMODELSRESPONSE']._serialized_end=285
+  _globals['_MODELSERVICE']._serialized_start=406
+  _globals['_MODELSERVICE']._serialized_end=495
 # @@protoc_insertion_point(module_scope)

@@ -19,20 +19,24 @@ MODEL_STAGE_NOF_ERASER: ModelStage
 MODEL_STAGE_UR_NET: ModelStage
 
 class Model(_message.Message):
-    __slots__ = ("name", "stage", "description", "licence", "commercial_use", "installed")
+    __slots__ = ("name", "stage", "description", "licence", "commercial_use", "installed", "terms", "paper")
     NAME_FIELD_NUMBER: _ClassVar[int]
     STAGE_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     LICENCE_FIELD_NUMBER: _ClassVar[int]
     COMMERCIAL_USE_FIELD_NUMBER: _ClassVar[int]
     INSTALLED_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
+    PAPER_FIELD_NUMBER: _ClassVar[int]
     name: str
     stage: ModelStage
     description: str
     licence: str
     commercial_use: bool
     installed: bool
-    def __init__(self, name: _Optional[str] = ..., stage: _Optional[_Union[ModelStage, str]] = ..., description: _Optional[str] = ..., licence: _Optional[str] = ..., commercial_use: bool = ..., installed: bool = ...) -> None: ...
+    terms: str
+    paper: str
+    def __init__(self, name: _Optional[str] = ..., stage: _Optional[_Union[ModelStage, str]] = ..., description: _Optional[str] = ..., licence: _Optional[str] = ..., commercial_use: bool = ..., installed: bool = ..., terms: _Optional[str] = ..., paper: _Optional[str] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ()

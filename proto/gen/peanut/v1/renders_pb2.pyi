@@ -1,9 +1,10 @@
 from peanut.v1 import frames_pb2 as _frames_pb2
 from peanut.v1 import jobs_pb2 as _jobs_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -33,20 +34,26 @@ CODEC_PRORES_4444: Codec
 CODEC_H264: Codec
 
 class StartRenderRequest(_message.Message):
-    __slots__ = ("edit_id", "deliverable", "codec", "output_path", "overwrite", "profile")
+    __slots__ = ("edit_id", "deliverable", "codec", "output_path", "overwrite", "profile", "nof_eraser", "donor_paths", "donor_confidence")
     EDIT_ID_FIELD_NUMBER: _ClassVar[int]
     DELIVERABLE_FIELD_NUMBER: _ClassVar[int]
     CODEC_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_PATH_FIELD_NUMBER: _ClassVar[int]
     OVERWRITE_FIELD_NUMBER: _ClassVar[int]
     PROFILE_FIELD_NUMBER: _ClassVar[int]
+    NOF_ERASER_FIELD_NUMBER: _ClassVar[int]
+    DONOR_PATHS_FIELD_NUMBER: _ClassVar[int]
+    DONOR_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     edit_id: str
     deliverable: Deliverable
     codec: Codec
     output_path: str
     overwrite: bool
     profile: str
-    def __init__(self, edit_id: _Optional[str] = ..., deliverable: _Optional[_Union[Deliverable, str]] = ..., codec: _Optional[_Union[Codec, str]] = ..., output_path: _Optional[str] = ..., overwrite: bool = ..., profile: _Optional[str] = ...) -> None: ...
+    nof_eraser: str
+    donor_paths: _containers.RepeatedScalarFieldContainer[str]
+    donor_confidence: float
+    def __init__(self, edit_id: _Optional[str] = ..., deliverable: _Optional[_Union[Deliverable, str]] = ..., codec: _Optional[_Union[Codec, str]] = ..., output_path: _Optional[str] = ..., overwrite: bool = ..., profile: _Optional[str] = ..., nof_eraser: _Optional[str] = ..., donor_paths: _Optional[_Iterable[str]] = ..., donor_confidence: _Optional[float] = ...) -> None: ...
 
 class StartRenderResponse(_message.Message):
     __slots__ = ("job",)

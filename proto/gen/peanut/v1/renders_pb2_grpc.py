@@ -60,8 +60,8 @@ class RenderServiceServicer(object):
         INVALID_ARGUMENT: a codec that cannot carry the deliverable, an unknown profile; fix the call.
         NOT_FOUND: no edit has that id; list the edits.
         ALREADY_EXISTS: something lies at the output path and `overwrite` is not set; choose another path.
-        FAILED_PRECONDITION: the matte is not approved, the media file changed, or the output folder cannot be
-        written; follow the message.
+        FAILED_PRECONDITION: the matte is not approved, the media file changed, weights are missing, or the output
+        folder cannot be written; follow the message.
         RESOURCE_EXHAUSTED: the queue is full, or the disk too small; wait and retry, or make room.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -3,7 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from peanut_daemon.deliverable import Codec, Deliverable, Outputs, RenderSettings
+from peanut_daemon.deliverable import (
+    ChosenModel,
+    Codec,
+    Deliverable,
+    DonorFile,
+    Outputs,
+    RenderSettings,
+)
 from peanut_daemon.errors import InvalidRequestError, JobStateError
 from peanut_daemon.jobs.model import LEGAL_TRANSITIONS, Job, JobState
 
@@ -11,6 +18,9 @@ from peanut_daemon.jobs.model import LEGAL_TRANSITIONS, Job, JobState
 def settings(**changes):
     values = {
         "profile": "embedded",
+        "eraser": ChosenModel("e2fgvi", "a1"),
+        "upscaler": ChosenModel("embedded/lanczos"),
+        "donors": (DonorFile(Path("/plates/a.png"), "f"),),
         "deliverable": Deliverable.FULL,
         "codec": Codec.FFV1,
         "output_path": Path("/renders/shot.v1.mkv"),
@@ -70,3 +80,19 @@ def test_a_patch_needs_a_codec_with_alpha(codec):
 def test_a_wrong_extension_is_refused():
     with pytest.raises(InvalidRequestError, match=r"ends in '\.avi', but ffv1 is written as"):
         settings(output_path=Path("/renders/shot.avi"))
+
+
+def test_settings_of_journals_from_before_models_and_donors_can_be_read():
+    old = settings().to_dict()
+    for name in ("eraser", "upscaler", "donors", "donor_confidence"):
+        del old[name]
+    read = RenderSettings.from_dict(old)
+    assert read.eraser == ChosenModel("embedded/propagation")
+    assert read.upscaler == ChosenModel("embedded/lanczos")
+    assert read.donors == ()
+
+
+@pytest.mark.parametrize("confidence", [-0.1, 1.1])
+def test_a_confidence_outside_0_to_1_is_refused(confidence):
+    with pytest.raises(InvalidRequestError, match="0 to 1"):
+        settings(donor_confidence=confidence)

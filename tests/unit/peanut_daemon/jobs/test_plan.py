@@ -3,12 +3,18 @@ from pathlib import Path
 
 import pytest
 
-from peanut_daemon.deliverable import Codec, Deliverable, RenderSettings, RenderStage
+from peanut_daemon.deliverable import (
+    ChosenModel,
+    Codec,
+    Deliverable,
+    DonorFile,
+    RenderSettings,
+    RenderStage,
+)
 from peanut_daemon.edits.model import Edit
 from peanut_daemon.jobs.plan import plan_render, window_frames_that_fit
 from peanut_daemon.media import ClipInfo, ColourTags, Rate
 from peanut_models.ranges import FrameRange
-from peanut_models.zoo import profile
 
 
 def edit(fingerprint="f"):
@@ -45,6 +51,8 @@ def edit(fingerprint="f"):
 def settings(**changes):
     values = {
         "profile": "embedded",
+        "eraser": ChosenModel("embedded/propagation"),
+        "upscaler": ChosenModel("embedded/lanczos"),
         "deliverable": Deliverable.FULL,
         "codec": Codec.FFV1,
         "output_path": Path("/renders/a.mkv"),
@@ -63,9 +71,7 @@ def masks(**changed):
 
 
 def keys(an_edit=None, some_settings=None, matte=None, stage=RenderStage.PLATE):
-    plan = plan_render(
-        an_edit or edit(), some_settings or settings(), profile("embedded"), matte or masks()
-    )
+    plan = plan_render(an_edit or edit(), some_settings or settings(), matte or masks())
     return [piece.key for piece in plan.of_stage(stage)]
 
 
@@ -112,7 +118,7 @@ def test_context_counts_too():
 
 def test_an_upscale_follows_its_plate():
     upscaled = settings(deliverable=Deliverable.UPSCALED)
-    plan = plan_render(edit(), upscaled, profile("embedded"), masks())
+    plan = plan_render(edit(), upscaled, masks())
     plates, larger = plan.of_stage(RenderStage.PLATE), plan.of_stage(RenderStage.UPSCALE)
     assert [piece.after_key for piece in larger] == [piece.key for piece in plates]
     assert [piece.stage for piece in plan.pieces][-1] is RenderStage.ENCODE
@@ -126,3 +132,16 @@ def test_large_pictures_get_shorter_windows_but_never_none():
     assert fit(1920, 1080) == 48
     assert 1 <= fit(3840, 2160) < 48
     assert fit(16000, 16000) == 1
+
+
+def test_other_weights_or_another_clean_plate_are_other_keys():
+    plain = keys()
+    network = settings(eraser=ChosenModel("e2fgvi_hq", "a" * 64))
+    retrained = settings(eraser=ChosenModel("e2fgvi_hq", "b" * 64))
+    donor = settings(donors=(DonorFile(Path("/clips/plate.png"), "p"),))
+    changed = settings(donors=(DonorFile(Path("/clips/plate.png"), "q"),))
+    surer = settings(donors=(DonorFile(Path("/clips/plate.png"), "p"),), donor_confidence=0.9)
+    moved = settings(donors=(DonorFile(Path("/elsewhere/plate.png"), "p"),))
+    different = [keys(some_settings=s)[0] for s in (network, retrained, donor, changed, surer)]
+    assert len({plain[0], *different}) == 6
+    assert keys(some_settings=moved) == keys(some_settings=donor)

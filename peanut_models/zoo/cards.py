@@ -1,0 +1,195 @@
+"""The registry: which back ends there are, what they need, under which licence.
+
+It is literal: adding a back end is adding a card here and a branch where the worker builds it.
+Nothing here imports torch, so the daemon's gRPC face can answer from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from peanut_models.errors import ModelNotFoundError
+
+
+class Stage(Enum):
+    """Which part of the work a back end does."""
+
+    P_MASK = "p_mask"
+    NOF_ERASER = "nof_eraser"
+    UR_NET = "ur_net"
+
+
+class Reader(Enum):
+    """How a weight file is read and checked before it is stored."""
+
+    E2FGVI = "e2fgvi"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsFile:
+    """One file of weights as its publisher offers it.
+
+    Attributes:
+        name: the published file's name.
+        origin: where the publisher offers it, in words.
+        reader: how it is read.
+        sha256: of the published file; empty where the publisher gives none.
+    """
+
+    name: str
+    origin: str
+    reader: Reader
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """One back end of one stage.
+
+    Attributes:
+        name: unique.
+        stage: what it does.
+        description: one sentence on how.
+        licence: SPDX name, for code and weights together.
+        commercial_use: whether results may be used commercially.
+        terms: what to know beyond that; empty where there is nothing.
+        paper: where it was published; empty for our own.
+        weights: what it needs; None where nothing.
+    """
+
+    name: str
+    stage: Stage
+    description: str
+    licence: str
+    commercial_use: bool
+    terms: str = ""
+    paper: str = ""
+    weights: WeightsFile | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A named choice of one back end per stage, by card name."""
+
+    name: str
+    p_mask: str
+    nof_eraser: str
+    ur_net: str
+
+    def cards(self) -> tuple[ModelCard, ...]:
+        """The three cards, in order of stages."""
+        return tuple(card(name) for name in (self.p_mask, self.nof_eraser, self.ur_net))
+
+
+_SPYNET_TERMS = (
+    "Contains SPyNet, whose terms name films and television programmes among forbidden uses."
+)
+
+CARDS = (
+    ModelCard(
+        name="embedded/masks",
+        stage=Stage.P_MASK,
+        description="Classical segmentation from clicks, boxes and painted masks, tracked by flow.",
+        licence="Apache-2.0",
+        commercial_use=True,
+    ),
+    ModelCard(
+        name="embedded/propagation",
+        stage=Stage.NOF_ERASER,
+        description="True pixels propagated along completed flow; unseen rest filled by patches.",
+        licence="Apache-2.0",
+        commercial_use=True,
+    ),
+    ModelCard(
+        name="e2fgvi",
+        stage=Stage.NOF_ERASER,
+        description="True pixels first; the rest by the flow-guided network at 432x240.",
+        licence="CC-BY-NC-4.0",
+        commercial_use=False,
+        terms=_SPYNET_TERMS,
+        paper="Li et al., CVPR 2022",
+        weights=WeightsFile(
+            name="E2FGVI-CVPR22.pth",
+            origin="Google Drive, id 1tNJMTJ2gmWdIXJoHVi5-H504uImUiJW9",
+            reader=Reader.E2FGVI,
+        ),
+    ),
+    ModelCard(
+        name="e2fgvi_hq",
+        stage=Stage.NOF_ERASER,
+        description="True pixels first; the rest by the flow-guided network at any size.",
+        licence="CC-BY-NC-4.0",
+        commercial_use=False,
+        terms=_SPYNET_TERMS,
+        paper="Li et al., CVPR 2022",
+        weights=WeightsFile(
+            name="E2FGVI-HQ-CVPR22.pth",
+            origin="Google Drive, id 10wGdKSUOie0XmCr8SQ2A2FeDe-mfn5w3",
+            reader=Reader.E2FGVI,
+        ),
+    ),
+    ModelCard(
+        name="embedded/lanczos",
+        stage=Stage.UR_NET,
+        description="Classical: Lanczos interpolation with back-projection, frame by frame.",
+        licence="Apache-2.0",
+        commercial_use=True,
+    ),
+)
+
+PROFILES = (
+    Profile(
+        name="embedded",
+        p_mask="embedded/masks",
+        nof_eraser="embedded/propagation",
+        ur_net="embedded/lanczos",
+    ),
+)
+
+_EMBEDDED = "embedded"
+"""Accepted for any stage: what ships with the package."""
+
+
+def card(name: str) -> ModelCard:
+    """Return a card by its name, or raise ModelNotFoundError."""
+    for candidate in CARDS:
+        if candidate.name == name:
+            return candidate
+    raise ModelNotFoundError(
+        f"no model is called {name!r}: known are {', '.join(c.name for c in CARDS)}"
+    )
+
+
+def profile(name: str) -> Profile:
+    """Return a profile by its name, or raise ModelNotFoundError."""
+    for candidate in PROFILES:
+        if candidate.name == name:
+            return candidate
+    raise ModelNotFoundError(
+        f"no profile is called {name!r}: known are {', '.join(p.name for p in PROFILES)}"
+    )
+
+
+def chosen(profile_name: str, stage: Stage, override: str = "") -> ModelCard:
+    """The card of a stage: the profile's, or another of that stage asked for by name.
+
+    Args:
+        profile_name: of the profile.
+        stage: which part of the work.
+        override: a card's name, `embedded` for what ships with the package, or empty.
+
+    Raises:
+        ModelNotFoundError: no such profile or card, or the card is of another stage.
+    """
+    base = profile(_EMBEDDED if override == _EMBEDDED else profile_name)
+    if not override or override == _EMBEDDED:
+        return card(getattr(base, stage.value))
+    found = card(override)
+    if found.stage is not stage:
+        fitting = [c.name for c in CARDS if c.stage is stage]
+        raise ModelNotFoundError(
+            f"model {override!r} is for {found.stage.value}, not for {stage.value}: "
+            f"choose one of {', '.join(fitting)}"
+        )
+    return found

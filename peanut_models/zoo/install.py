@@ -1,0 +1,69 @@
+"""From a published file to a stored blob: read without executing, checked, kept as safetensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from peanut_models.errors import InvalidInputError, WeightsMissingError
+from peanut_models.nof_eraser import convert as e2fgvi
+from peanut_models.nof_eraser.config import NetworkConfig
+from peanut_models.zoo.cards import ModelCard, Reader
+from peanut_models.zoo.store import Installed, ModelStore, file_sha256
+
+SAFETENSORS = ".safetensors"
+
+
+def add(store: ModelStore, card: ModelCard, path: Path) -> Installed:
+    """Add a model's weights from a file on this machine.
+
+    Args:
+        store: where to.
+        card: the model they are for.
+        path: the published file, or the same tensors as safetensors.
+
+    Raises:
+        InvalidInputError: the model needs no weights, the file is another's, is damaged, or its
+            hash is not the published one.
+        WeightsMissingError: there is no such file.
+    """
+    if card.weights is None:
+        raise InvalidInputError(
+            f"model {card.name} ships with the package: there is nothing to add"
+        )
+    if not path.is_file():
+        raise WeightsMissingError(f"no weights at {path}: give the path of {card.weights.name}")
+    sha256 = file_sha256(path)
+    if card.weights.sha256 and not sha256.startswith(card.weights.sha256):
+        raise InvalidInputError(
+            f"{path} has SHA-256 {sha256[:16]}, but {card.weights.name} was published with "
+            f"{card.weights.sha256[:16]}: it is another file or a damaged one"
+        )
+    published = read(path)
+    _CHECKS[card.weights.reader](card, published)
+    tensors = {name: tensor.contiguous() for name, tensor in published.items()}
+    return store.put(card, path, lambda part: save_file(tensors, part), sha256)
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """The tensors of a published or stored file."""
+    if path.suffix == SAFETENSORS:
+        return load_file(path)
+    return e2fgvi.read_checkpoint(path)
+
+
+def _check_e2fgvi(card: ModelCard, published: Mapping[str, Tensor]) -> None:
+    e2fgvi.build_network(published, e2fgvi_config(card))
+
+
+def e2fgvi_config(card: ModelCard) -> NetworkConfig:
+    """Which of the two networks a card means."""
+    return NetworkConfig(variant="hq" if card.name.endswith("_hq") else "base")
+
+
+_CHECKS: dict[Reader, Callable[[ModelCard, Mapping[str, Tensor]], None]] = {
+    Reader.E2FGVI: _check_e2fgvi,
+}
