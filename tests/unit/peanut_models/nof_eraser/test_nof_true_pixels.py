@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from peanut_models.embedded.upscaler import LanczosUpscaler
+from peanut_models.errors import InvalidInputError
 from peanut_models.nof_eraser.true_pixels import true_pixels_first
 from peanut_models.ranges import FrameRange
 from peanut_models.stages import GENERATED, SOURCE, Plate
@@ -87,3 +89,34 @@ def test_progress_goes_up_to_the_core_and_cancels():
     )
     assert seen == sorted(seen)
     assert seen[-1] == pytest.approx(7)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_at_a_fraction_of_the_size_only_the_networks_own_pixels_are_soft(scale):
+    _, frames, holes = scene(still=True)
+    frames, holes = frames[:, :-1, :-3], holes[:, :-1, :-3]  # no multiple of the scale
+    network = Painter()
+    small = true_pixels_first(network, scale=scale, upscaler=LanczosUpscaler())
+    plate = small.erase(frames, holes, core=FrameRange(0, 7))
+    given, _, _ = network.calls[0]
+    assert given.shape[1:3] == (-(-95 // scale), -(-125 // scale))
+    assert (plate.frames[~holes] == frames[~holes]).all()
+    middle = plate.frames[:, 40:50, 38:46].astype(int)
+    assert np.abs(middle - GREEN).max() <= 3
+    assert (plate.provenance[holes] == GENERATED).all()
+
+
+def test_true_pixels_keep_the_sources_size_whatever_the_networks():
+    _, frames, holes = scene()
+    network = Painter()
+    small = true_pixels_first(network, scale=4, upscaler=LanczosUpscaler())
+    plate = small.erase(frames, holes, core=FrameRange(0, 7))
+    full = true_pixels_first(network).erase(frames, holes, core=FrameRange(0, 7))
+    assert (plate.frames == full.frames).all()
+
+
+def test_a_scale_that_cannot_be_led_back_is_refused():
+    with pytest.raises(InvalidInputError, match="1/3"):
+        true_pixels_first(Painter(), scale=3, upscaler=LanczosUpscaler())
+    with pytest.raises(InvalidInputError, match="upscaler"):
+        true_pixels_first(Painter(), scale=2)
