@@ -48,6 +48,11 @@ class FrameRange:
         """Whether every frame of `other` is in this range."""
         return self.start <= other.start and other.end <= self.end
 
+    def overlap(self, other: FrameRange) -> FrameRange | None:
+        """The frames that are in both ranges; None if there are none."""
+        start, end = max(self.start, other.start), min(self.end, other.end)
+        return FrameRange(start, end) if start < end else None
+
     def grown(self, frames: int, within: FrameRange) -> FrameRange:
         """This range with `frames` more on each side, clipped to `within`."""
         return FrameRange(

@@ -6,7 +6,7 @@ Images are display-referred RGB. Masks are boolean, True on the object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -169,8 +169,17 @@ class Upscaler(Protocol):
         """What the report calls it."""
         ...
 
+    @property
+    def context_frames(self) -> int:
+        """How many frames on each side of a run it should see for a run without seams."""
+        ...
+
     def upscale(self, frames: Frames) -> UpscaledFrames:
         """`t h w 3` to `t 4h 4w 3`, same type and range."""
+        ...
+
+    def stream(self, frames: Iterable[Image]) -> Iterator[Image]:
+        """The same frame by frame, in order: memory does not grow with the clip."""
         ...
 
 

@@ -115,6 +115,9 @@ class RenderSettings:
     context_frames: int
     donors: tuple[DonorFile, ...] = ()
     donor_confidence: float = DEFAULT_DONOR_CONFIDENCE
+    working_scale: int = 1
+    working_reason: str = ""
+    upscaler_reason: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.donor_confidence <= 1:

@@ -24,6 +24,8 @@ import peanut_daemon
 from peanut.v1 import (
     edits_pb2,
     edits_pb2_grpc,
+    hosts_pb2,
+    hosts_pb2_grpc,
     jobs_pb2,
     jobs_pb2_grpc,
     masks_pb2,
@@ -39,6 +41,9 @@ from peanut_daemon.config import API_MINOR_HIGHEST, Settings
 from peanut_daemon.database import open_database
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.errors import FolderInUseError, InvalidRequestError
+from peanut_daemon.hosts.pictures import HostPictures
+from peanut_daemon.hosts.sessions import HostSessions
+from peanut_daemon.hosts.transfer import TransferFolder
 from peanut_daemon.interceptors import GuardInterceptor
 from peanut_daemon.jobs.dispatcher import Dispatcher
 from peanut_daemon.jobs.renders import Renders
@@ -46,6 +51,7 @@ from peanut_daemon.jobs.scheduler import Scheduler
 from peanut_daemon.jobs.store import JobStore
 from peanut_daemon.jobs.tracking import Tracking
 from peanut_daemon.services.edits import EditService
+from peanut_daemon.services.hosts import HostService
 from peanut_daemon.services.masks import MaskService
 from peanut_daemon.services.renders import DEFAULT_PROFILE, JobService, RenderService
 from peanut_daemon.services.server import ModelService, ServerService
@@ -101,6 +107,7 @@ class _Daemon:
                 log_level=settings.log_level,
             )
         )
+        self._transfer = TransferFolder(settings.data_dir)
         self._scheduler = Scheduler(
             max_queued=settings.max_queued_jobs,
             max_attempts=settings.max_attempts,
@@ -115,6 +122,7 @@ class _Daemon:
         )
 
     async def run(self) -> None:
+        self._transfer.open()
         server = self._server()
         address = self._listen(server)
         self._catch_signals()
@@ -133,6 +141,7 @@ class _Daemon:
             await self._dispatcher.stop()
             await server.stop(GRACE_S)
             await loop
+            self._transfer.close()
             self._database.close()
 
     async def _start_worker(self) -> None:
@@ -159,6 +168,7 @@ class _Daemon:
             jobs=self._jobs,
             scheduler=self._scheduler,
             dispatcher=self._dispatcher,
+            devices=lambda: self._worker.devices,
         )
         tracking = Tracking(
             self._edits,
@@ -182,8 +192,18 @@ class _Daemon:
         jobs_pb2_grpc.add_JobServiceServicer_to_server(
             JobService(self._jobs, renders, self._dispatcher), server
         )
+        hosts_pb2_grpc.add_HostServiceServicer_to_server(self._host_service(renders), server)
         _add_health_and_reflection(server)
         return cast(grpc.aio.Server, server)
+
+    def _host_service(self, renders: Renders) -> HostService:
+        sessions = HostSessions(
+            self._settings.data_dir / "hosts",
+            self._transfer,
+            min_free_bytes=self._settings.min_free_disk_bytes,
+        )
+        sessions.remove_given_up()
+        return HostService(sessions, HostPictures(self._edits, self._jobs, renders), self._transfer)
 
     def _listen(self, server: grpc.aio.Server) -> str:
         if self._settings.port < 0 and (socket := _socket_path(self._settings.data_dir)):
@@ -234,7 +254,15 @@ def _socket_path(data_dir: Path) -> Path | None:
 def _add_health_and_reflection(server: grpc.aio.Server) -> None:
     services = [
         module.DESCRIPTOR.services_by_name[name].full_name
-        for module in (server_pb2, models_pb2, edits_pb2, masks_pb2, renders_pb2, jobs_pb2)
+        for module in (
+            server_pb2,
+            models_pb2,
+            edits_pb2,
+            masks_pb2,
+            renders_pb2,
+            jobs_pb2,
+            hosts_pb2,
+        )
         for name in module.DESCRIPTOR.services_by_name
     ]
     servicer = health.aio.HealthServicer()  # type: ignore[attr-defined]

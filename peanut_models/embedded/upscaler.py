@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import cv2
 import numpy as np
 from jaxtyping import Float32
 from numpy import ndarray
 
 from peanut_models.errors import InvalidInputError
-from peanut_models.stages import UPSCALE, Frames, UpscaledFrames, dtype_scale
+from peanut_models.stages import UPSCALE, Frames, Image, UpscaledFrames, dtype_scale
 
 # Each round moves the result closer to "shrinks back to the input"; after three the rest is noise.
 ROUNDS = 3
@@ -27,6 +29,7 @@ class LanczosUpscaler:
     """
 
     name = "embedded/lanczos"
+    context_frames = 0
 
     def upscale(self, frames: Frames) -> UpscaledFrames:
         """`t h w 3` to `t 4h 4w 3`, same type and range.
@@ -38,9 +41,13 @@ class LanczosUpscaler:
             raise InvalidInputError(
                 f"frames to upscale have the shape {frames.shape}: give an array of t, h, w, 3"
             )
-        white = dtype_scale(frames)
-        large = [_upscaled(frame.astype(np.float32)) for frame in frames]
-        return np.stack([np.rint(np.clip(f, 0, white)).astype(frames.dtype) for f in large])
+        return np.stack(list(self.stream(frames)))
+
+    def stream(self, frames: Iterable[Image]) -> Iterator[Image]:
+        """Frame by frame; see `upscale`."""
+        for frame in frames:
+            large = np.clip(_upscaled(frame.astype(np.float32)), 0, dtype_scale(frame))
+            yield np.rint(large).astype(frame.dtype)
 
 
 def _upscaled(image: Float32[ndarray, "h w 3"]) -> Float32[ndarray, "4*h 4*w 3"]:

@@ -24,6 +24,7 @@ class Reader(Enum):
     """How a weight file is read and checked before it is stored."""
 
     E2FGVI = "e2fgvi"
+    BASICVSR_PP = "basicvsr_pp"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,7 @@ _SPYNET_TERMS = (
     "Contains SPyNet, whose terms name films and television programmes among forbidden uses."
 )
 
-CARDS = (
+CARDS: tuple[ModelCard, ...] = (
     ModelCard(
         name="embedded/masks",
         stage=Stage.P_MASK,
@@ -137,6 +138,36 @@ CARDS = (
         commercial_use=True,
     ),
 )
+
+CARDS += tuple(
+    ModelCard(
+        name=f"basicvsr_pp/{name}",
+        stage=Stage.UR_NET,
+        description=f"Second-order grid propagation; trained on {trained_on}.",
+        licence="Apache-2.0",
+        commercial_use=False,
+        terms="Its flow part started from SPyNet, whose terms name films and television programmes "
+        "among forbidden uses.",
+        paper="Chan et al., CVPR 2022",
+        weights=WeightsFile(
+            name=f"basicvsr_plusplus_{file}.pth",
+            origin="download.openmmlab.com/mmediting/restorers/basicvsr_plusplus",
+            reader=Reader.BASICVSR_PP,
+            # The publisher puts the first eight digits into the name.
+            sha256=file[-8:],
+        ),
+    )
+    for name, trained_on, file in (
+        ("reds4", "camera footage (REDS), for fairly clean camera footage",
+         "c64n7_8x1_600k_reds4_20210217-db622b2f"),
+        ("vimeo_bi", "bicubically shrunk clips (Vimeo-90K), for clean rendered material",
+         "c64n7_4x2_300k_vimeo90k_bi_20210305-4ef437e2"),
+        ("vimeo_bd", "blurred and shrunk clips (Vimeo-90K), for soft sources",
+         "c64n7_4x2_300k_vimeo90k_bd_20210305-ab315ab1"),
+        ("ntire", "camera footage, wider and deeper (NTIRE 2021), slow",
+         "c128n25_ntire_vsr_20210311-1ff35292"),
+    )
+)  # fmt: skip
 
 PROFILES = (
     Profile(

@@ -11,6 +11,7 @@ from torch import Tensor
 from peanut_models.errors import InvalidInputError, WeightsMissingError
 from peanut_models.nof_eraser import convert as e2fgvi
 from peanut_models.nof_eraser.config import NetworkConfig
+from peanut_models.ur_net import convert as basicvsr_pp
 from peanut_models.zoo.cards import ModelCard, Reader
 from peanut_models.zoo.store import Installed, ModelStore, file_sha256
 
@@ -42,17 +43,17 @@ def add(store: ModelStore, card: ModelCard, path: Path) -> Installed:
             f"{path} has SHA-256 {sha256[:16]}, but {card.weights.name} was published with "
             f"{card.weights.sha256[:16]}: it is another file or a damaged one"
         )
-    published = read(path)
+    published = read(path, card.weights.reader)
     _CHECKS[card.weights.reader](card, published)
     tensors = {name: tensor.contiguous() for name, tensor in published.items()}
     return store.put(card, path, lambda part: save_file(tensors, part), sha256)
 
 
-def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a published or stored file."""
+def read(path: Path, reader: Reader = Reader.E2FGVI) -> dict[str, Tensor]:
+    """The tensors of a stored file, or of a published one as its reader finds them."""
     if path.suffix == SAFETENSORS:
         return load_file(path)
-    return e2fgvi.read_checkpoint(path)
+    return _READERS[reader](path)
 
 
 def _check_e2fgvi(card: ModelCard, published: Mapping[str, Tensor]) -> None:
@@ -64,6 +65,20 @@ def e2fgvi_config(card: ModelCard) -> NetworkConfig:
     return NetworkConfig(variant="hq" if card.name.endswith("_hq") else "base")
 
 
+def _check_basicvsr_pp(card: ModelCard, published: Mapping[str, Tensor]) -> None:
+    config = basicvsr_pp.build_network(published).config
+    if not config.low_res_input:
+        raise InvalidInputError(
+            f"this checkpoint restores frames at their own size: {card.name} enlarges four times"
+        )
+
+
+_READERS: dict[Reader, Callable[[Path], dict[str, Tensor]]] = {
+    Reader.E2FGVI: e2fgvi.read_checkpoint,
+    Reader.BASICVSR_PP: basicvsr_pp.read_checkpoint,
+}
+
 _CHECKS: dict[Reader, Callable[[ModelCard, Mapping[str, Tensor]], None]] = {
     Reader.E2FGVI: _check_e2fgvi,
+    Reader.BASICVSR_PP: _check_basicvsr_pp,
 }

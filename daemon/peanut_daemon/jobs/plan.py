@@ -16,7 +16,7 @@ from peanut_models.ranges import FrameRange, Window, plan_windows
 
 # Raise when a change to the code changes what the same inputs give.
 PLATE_VERSION = 1
-UPSCALE_VERSION = 1
+UPSCALE_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,23 +88,36 @@ def plan_render(
             settings.feather_px,
             _masks_hash(window.span, matte),
             before,
+            *_scale_parts(settings),
             *_donor_parts(settings),
         )
         pieces.append(Piece(stage=RenderStage.PLATE, key=key, window=window, after_key=before))
         before = key
     if settings.deliverable is Deliverable.UPSCALED:
+        plates = tuple(pieces)
+        # A plate's key says all about the plates before it; that of the next is context too.
         pieces += [
             Piece(
                 stage=RenderStage.UPSCALE,
-                key=_key(f"upscale/{UPSCALE_VERSION}", settings.upscaler.key, plate.key),
-                window=plate.window,
-                after_key=plate.key,
+                key=_key(
+                    f"upscale/{UPSCALE_VERSION}",
+                    settings.upscaler.key,
+                    *(plate.key for plate in plates[k : k + 2]),
+                ),
+                window=plates[k].window,
+                after_key=plates[k].key,
             )
-            for plate in tuple(pieces)
+            for k in range(len(plates))
         ]
     whole = Window(index=0, core=edit.frame_range, span=edit.frame_range)
     pieces.append(Piece(stage=RenderStage.ENCODE, key="", window=whole))
     return RenderPlan(pieces=tuple(pieces))
+
+
+def _scale_parts(settings: RenderSettings) -> list[object]:
+    if settings.working_scale == 1:
+        return []
+    return [settings.working_scale, settings.upscaler.key]
 
 
 def _donor_parts(settings: RenderSettings) -> list[object]:

@@ -83,6 +83,8 @@ def task_for(work: RenderWork, piece: Piece) -> Task:
                 grow_px=settings.grow_px,
                 feather_px=settings.feather_px,
                 eraser=settings.eraser,
+                upscaler=settings.upscaler,
+                working_scale=settings.working_scale,
                 donors=tuple(donor.path for donor in settings.donors),
                 donor_confidence=settings.donor_confidence,
                 key=piece.key,
@@ -94,7 +96,7 @@ def task_for(work: RenderWork, piece: Piece) -> Task:
                 core=piece.window.core,
                 upscaler=settings.upscaler,
                 key=piece.key,
-                plate_key=piece.after_key,
+                plates=_plates_around(work.plan, piece.window.index),
             )
         case RenderStage.ENCODE:
             return EncodeTask(
@@ -106,6 +108,11 @@ def task_for(work: RenderWork, piece: Piece) -> Task:
                 otio=work.edit.otio,
                 facts=_facts(work),
             )
+
+
+def _plates_around(plan: RenderPlan, index: int) -> tuple[tuple[FrameRange, str], ...]:
+    """The plate of a window and of its neighbours."""
+    return keys_of(plan, RenderStage.PLATE)[max(0, index - 1) : index + 2]
 
 
 def keys_of(plan: RenderPlan, stage: RenderStage) -> tuple[tuple[FrameRange, str], ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -35,10 +35,12 @@ from peanut_daemon.jobs.plan import window_frames_that_fit
 from peanut_daemon.jobs.render import RenderWork, keys_of
 from peanut_daemon.jobs.scheduler import Scheduler
 from peanut_daemon.jobs.store import JobStore
+from peanut_daemon.jobs.suited import suited_upscaler
 from peanut_daemon.media import probe
 from peanut_daemon.worker.messages import Failed, PictureReady, PictureTask
 from peanut_models.errors import FrameRangeError
 from peanut_models.ranges import FrameRange
+from peanut_models.working_size import WorkingSize, working_size
 from peanut_models.zoo import ModelStore, Stage, chosen
 
 # Bytes of store and deliverable per pixel and frame, generously: plate, provenance, encoded frame.
@@ -56,7 +58,9 @@ class Renders:
         jobs: JobStore,
         scheduler: Scheduler,
         dispatcher: Dispatcher,
+        devices: Callable[[], Sequence[tuple[str, str, int]]],
     ) -> None:
+        self._devices = devices
         self._settings = settings
         self._edits = edits
         self._jobs = jobs
@@ -74,13 +78,17 @@ class Renders:
         overwrite: bool,
         profile_name: str,
         nof_eraser: str = "",
+        ur_net: str = "",
+        working: str = "auto",
         donor_paths: Sequence[Path] = (),
         donor_confidence: float = DEFAULT_DONOR_CONFIDENCE,
     ) -> Job:
         """Check all that can be checked before anything is computed, then queue a job."""
         edit = self._edits.get(edit_id)
         eraser = self._chosen(profile_name, Stage.NOF_ERASER, nof_eraser)
-        upscaler = self._chosen(profile_name, Stage.UR_NET)
+        suited = suited_upscaler(edit.clip, profile_name, ur_net, self._models)
+        upscaler = self._chosen(profile_name, Stage.UR_NET, suited.name)
+        size = self._working_size(edit, eraser, working)
         if edit.approval is None:
             raise NotApprovedError(
                 f"the matte of edit {edit_id} is not approved: look at its masks and approve them"
@@ -106,6 +114,9 @@ class Renders:
             context_frames=self._settings.context_frames,
             donors=tuple(DonorFile(path, probe(path).fingerprint) for path in donor_paths),
             donor_confidence=donor_confidence,
+            working_scale=size.scale,
+            working_reason=size.reason,
+            upscaler_reason=suited.reason,
         )
         self._check_outputs(edit, settings)
         self._scheduler.check_room()
@@ -124,6 +135,18 @@ class Renders:
         if card.weights is None:
             return ChosenModel(card.name)
         return ChosenModel(card.name, self._models.require(card).blob_sha256)
+
+    def _working_size(self, edit: Edit, eraser: ChosenModel, wanted: str) -> WorkingSize:
+        if not eraser.weights:
+            return WorkingSize(scale=1, reason="no network takes part")
+        device, _, memory_bytes = self._devices()[0]
+        return working_size(
+            edit.clip.width,
+            edit.clip.height,
+            device=device,
+            memory_bytes=memory_bytes,
+            wanted=wanted,
+        )
 
     def resume(self, job_id: str) -> Job:
         """Queue an ended job again.

@@ -16,6 +16,7 @@ from peanut_daemon.jobs.renders import Renders
 from peanut_daemon.jobs.store import JobStore
 
 DEFAULT_PROFILE = "embedded"
+AUTO = "auto"
 
 
 class RenderService(renders_pb2_grpc.RenderServiceServicer):
@@ -37,6 +38,8 @@ class RenderService(renders_pb2_grpc.RenderServiceServicer):
             overwrite=request.overwrite,
             profile_name=request.profile or DEFAULT_PROFILE,
             nof_eraser=request.nof_eraser,
+            ur_net=request.ur_net,
+            working=request.working_size or AUTO,
             donor_paths=[Path(path) for path in request.donor_paths],
             donor_confidence=(
                 request.donor_confidence

@@ -15,10 +15,14 @@ from peanut_models.embedded.eraser import PropagationEraser
 from peanut_models.embedded.masks import ClassicalMaskTracker
 from peanut_models.embedded.upscaler import LanczosUpscaler
 from peanut_models.errors import ModelNotFoundError, UnsupportedDeviceError, WeightsMissingError
+from peanut_models.nof_eraser.true_pixels import true_pixels_first
 from peanut_models.stages import Eraser, MaskTracker, Upscaler
 from peanut_models.zoo import ModelStore, card, profile
 
 Backend = TypeVar("Backend", MaskTracker, Eraser, Upscaler)
+
+# Of the machine's memory, what a network may use on a CPU, where everything else runs too.
+CPU_SHARE = 0.5
 
 Device = tuple[str, str, int]
 """Name, description, memory in bytes or 0."""
@@ -46,18 +50,28 @@ class Backends:
             return self._kept(name, ClassicalMaskTracker)
         raise _unknown(name)
 
-    def eraser(self, model: ChosenModel) -> Eraser:
-        """NOF-Eraser as a job wants it."""
+    def eraser(self, model: ChosenModel, scale: int, upscaler: ChosenModel) -> Eraser:
+        """NOF-Eraser as a job wants it.
+
+        Args:
+            model: the back end.
+            scale: a network works at this fraction of the source's size.
+            upscaler: leads its pixels back.
+        """
         if model.name == "embedded/propagation":
             return self._kept(model.key, PropagationEraser)
         if model.name in ("e2fgvi", "e2fgvi_hq"):
-            return self._kept(model.key, lambda: self._network_eraser(model))
+            network = self._kept(model.key, lambda: self._network_eraser(model))
+            back = self.upscaler(upscaler) if scale > 1 else None
+            return true_pixels_first(network, scale=scale, upscaler=back)
         raise _unknown(model.name)
 
     def upscaler(self, model: ChosenModel) -> Upscaler:
         """UR-Net as a job wants it."""
         if model.name == "embedded/lanczos":
             return self._kept(model.key, LanczosUpscaler)
+        if model.name.startswith("basicvsr_pp/"):
+            return self._kept(model.key, lambda: self._network_upscaler(model))
         raise _unknown(model.name)
 
     def _network_eraser(self, model: ChosenModel) -> Eraser:
@@ -65,15 +79,26 @@ class Backends:
         from peanut_models.nof_eraser.config import Precision, PredictorConfig
         from peanut_models.nof_eraser.convert import build_network
         from peanut_models.nof_eraser.predictor import NofEraser
-        from peanut_models.nof_eraser.true_pixels import true_pixels_first
         from peanut_models.zoo.install import e2fgvi_config, read
 
         chosen, device = card(model.name), device_for(self._device, self._found)
         network = build_network(read(self._weights(model)), e2fgvi_config(chosen))
         # On a GPU half the precision is a quarter of the time, and within a grey level.
         precision: Precision = "float16" if device.startswith("cuda") else "float32"
-        predictor = NofEraser(network.to(device), PredictorConfig(precision=precision))
-        return true_pixels_first(predictor)
+        return NofEraser(network.to(device), PredictorConfig(precision=precision))
+
+    def _network_upscaler(self, model: ChosenModel) -> Upscaler:
+        from peanut_models.ur_net.config import Precision, PredictorConfig
+        from peanut_models.ur_net.convert import build_network
+        from peanut_models.ur_net.predictor import UrNet
+        from peanut_models.zoo.install import read
+
+        device = device_for(self._device, self._found)
+        network = build_network(read(self._weights(model)))
+        precision: Precision = "float16" if device.startswith("cuda") else "float32"
+        memory = None if device.startswith("cuda") else int(CPU_SHARE * _host_memory_bytes())
+        config = PredictorConfig(precision=precision, memory_bytes=memory or None)
+        return UrNet(network.to(device), config)
 
     def _weights(self, model: ChosenModel) -> Path:
         """The stored weights, if they are still those that the job was planned with."""

@@ -34,6 +34,8 @@ class PlateTask:
 
     Attributes:
         masks: PNGs by frame, over the window's span.
+        upscaler: what leads back from a fraction of the source's size.
+        working_scale: that fraction's divisor: 1, 2 or 4.
         donors: clean plates and donor clips.
         donor_confidence: 0 to 1, see `peanut_models.donors`.
         before_key: artifact of the window before; empty for the first.
@@ -45,6 +47,8 @@ class PlateTask:
     grow_px: int
     feather_px: int
     eraser: ChosenModel
+    upscaler: ChosenModel
+    working_scale: int
     donors: tuple[Path, ...]
     donor_confidence: float
     key: str
@@ -53,13 +57,18 @@ class PlateTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpscaleTask:
-    """Upscale the repaired frames of one window; leaves an artifact, answers with `Committed`."""
+    """Upscale the repaired frames of one window; leaves an artifact, answers with `Committed`.
+
+    Attributes:
+        core: the frames to upscale.
+        plates: cores and artifacts of the plates around and of `core`, in order.
+    """
 
     clip: ClipInfo
     core: FrameRange
     upscaler: ChosenModel
     key: str
-    plate_key: str
+    plates: tuple[tuple[FrameRange, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

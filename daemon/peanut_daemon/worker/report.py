@@ -120,6 +120,8 @@ def report(task: EncodeTask, count: ProvenanceCount) -> dict[str, Any]:
         "codec": settings.codec.value,
         "profile": settings.profile,
         "models": task.facts["models"],
+        "working_size": {"scale": settings.working_scale, "reason": settings.working_reason},
+        "upscaler": {"model": settings.upscaler.name, "reason": settings.upscaler_reason},
         "donors": [str(donor.path) for donor in settings.donors],
         "donor_confidence": settings.donor_confidence,
         "windows": task.facts["windows"],

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import numpy as np
-
 from peanut_daemon.deliverable import RenderStage
 from peanut_daemon.media import ClipInfo, ClipReader, ClipWriter, OutputFormat
 from peanut_daemon.worker.backends import Backends
 from peanut_daemon.worker.messages import Committed, Event, UpscaleTask
 from peanut_daemon.worker.plate import check_unchanged
 from peanut_daemon.worker.store import ArtifactStore, facts_of
-from peanut_models.stages import UPSCALE, Frames
-
-# Frames upscaled at a time: at 16 times the pixels, a whole window would not fit in memory.
-CHUNK_FRAMES = 4
+from peanut_models.ranges import FrameRange
+from peanut_models.stages import UPSCALE, Image
 
 
 def upscale(
@@ -27,23 +23,27 @@ def upscale(
     """Upscale one window, commit it as a lossless segment."""
     check_unchanged(task.clip)
     upscaler = backends.upscaler(task.upscaler)
-    plate = store.get_plate(task.plate_key)
-
-    def upscaled() -> Iterator[Frames]:
-        with ClipReader(task.clip.path) as reader:
-            frames = reader.frames(task.core)
-            for start in range(task.core.start, task.core.end, CHUNK_FRAMES):
-                count = min(CHUNK_FRAMES, task.core.end - start)
-                chunk = [plate.repaired(next(frames).to_rgb(), start + k) for k in range(count)]
-                yield upscaler.upscale(np.stack(chunk))
-                checkpoint(start + count - task.core.start)
-
+    around = FrameRange(task.plates[0][0].start, task.plates[-1][0].end)
+    span = task.core.grown(upscaler.context_frames, within=around)
     path = store.prepared(task.key, RenderStage.UPSCALE)
     with ClipWriter(path, "ffv1", segment_format(task.clip), overwrite=True) as segment:
-        for chunk in upscaled():
-            for frame in chunk:
+        for k, frame in zip(span, upscaler.stream(_repaired(task, store, span)), strict=True):
+            if k in task.core:
                 segment.write(frame)
+            checkpoint(max(0, k + 1 - task.core.start))
     yield Committed(task.key, *facts_of(path))
+
+
+def _repaired(task: UpscaleTask, store: ArtifactStore, span: FrameRange) -> Iterator[Image]:
+    """The span's frames with the plates in place, one plate in memory at a time."""
+    with ClipReader(task.clip.path) as reader:
+        for core, key in task.plates:
+            part = core.overlap(span)
+            if part is None:
+                continue
+            plate = store.get_plate(key)
+            for source in reader.frames(part):
+                yield plate.repaired(source.to_rgb(), source.frame_index)
 
 
 def segment_format(clip: ClipInfo) -> OutputFormat:

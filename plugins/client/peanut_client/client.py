@@ -235,6 +235,8 @@ class PeanutClient:
         overwrite: bool = False,
         profile: str = "",
         nof_eraser: str = "",
+        ur_net: str = "",
+        working_size: str = "",
         donor_paths: Sequence[str] = (),
         donor_confidence: float | None = None,
     ) -> jobs_pb2.Job:
@@ -252,6 +254,8 @@ class PeanutClient:
                 overwrite=overwrite,
                 profile=profile,
                 nof_eraser=nof_eraser,
+                ur_net=ur_net,
+                working_size=working_size,
                 donor_paths=donor_paths,
                 donor_confidence=donor_confidence,
             ),

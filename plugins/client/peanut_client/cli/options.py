@@ -28,6 +28,15 @@ class CodecName(StrEnum):
     H264 = "h264"
 
 
+class WorkingSize(StrEnum):
+    """At which fraction of the source's size a network works."""
+
+    AUTO = "auto"
+    FULL = "full"
+    HALF = "half"
+    QUARTER = "quarter"
+
+
 DELIVERABLES = {
     Deliver.PATCH: renders_pb2.DELIVERABLE_PATCH,
     Deliver.FULL: renders_pb2.DELIVERABLE_FULL,

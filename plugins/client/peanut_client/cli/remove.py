@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from peanut.v1 import jobs_pb2
-from peanut.v1.models_pb2 import MODEL_STAGE_NOF_ERASER
+from peanut.v1 import jobs_pb2, models_pb2
 from peanut_client.cli import options
 from peanut_client.cli.app import app
 from peanut_client.cli.clips import check_clip
@@ -81,6 +80,18 @@ def remove(
             help="What fills the hole: embedded, e2fgvi or e2fgvi_hq. Default: the profile's.",
         ),
     ] = "",
+    ur_net: Annotated[
+        str,
+        typer.Option(
+            metavar="MODEL",
+            help="What enlarges: embedded, a model's name, or auto (by what the clip is). "
+            "Default: the profile's.",
+        ),
+    ] = "",
+    working_size: Annotated[
+        options.WorkingSize,
+        typer.Option(help="Size at which a network fills what no frame shows."),
+    ] = options.WorkingSize.AUTO,
     profile: Annotated[
         str, typer.Option(metavar="NAME", help="Choice of models; see `peanut status`.")
     ] = "",
@@ -101,7 +112,8 @@ def remove(
     out = check_output(out, overwrite=overwrite)
     with open_client(output) as client:
         _check_profile(client, profile)
-        _check_eraser(client, nof_eraser)
+        _check_model(client, "--nof-eraser", nof_eraser, models_pb2.MODEL_STAGE_NOF_ERASER)
+        _check_model(client, "--ur-net", ur_net, models_pb2.MODEL_STAGE_UR_NET)
         edit = tracked_edit(client, clip, wanted, prompts, output)
         try:
             client.approve_masks(edit.id, grow_px=grow, feather_px=feather)
@@ -113,6 +125,8 @@ def remove(
                 overwrite=overwrite,
                 profile=profile,
                 nof_eraser=nof_eraser,
+                ur_net=ur_net,
+                working_size=working_size.value,
                 donor_paths=[str(path.absolute()) for path in clean_plate or ()],
                 donor_confidence=plate_confidence,
             )
@@ -132,14 +146,16 @@ def _check_profile(client: PeanutClient, profile: str) -> None:
         )
 
 
-def _check_eraser(client: PeanutClient, name: str) -> None:
+def _check_model(
+    client: PeanutClient, option: str, name: str, stage: models_pb2.ModelStage
+) -> None:
     """Refuse a model that is unknown or not installed now, with the same aim."""
-    if name in ("", "embedded"):
+    if name in ("", "embedded", "auto"):
         return
-    fitting = {m.name: m for m in client.list_models() if m.stage == MODEL_STAGE_NOF_ERASER}
+    fitting = {m.name: m for m in client.list_models() if m.stage == stage}
     if name not in fitting:
         known = ", ".join(["embedded", *fitting])
-        raise UsageError(f"--nof-eraser {name!r} is not known to the daemon: choose one of {known}")
+        raise UsageError(f"{option} {name!r} is not known to the daemon: choose one of {known}")
     if not fitting[name].installed:
         raise UsageError(
             f"the weights of {name} are not on this machine",

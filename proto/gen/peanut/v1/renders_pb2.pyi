@@ -34,7 +34,7 @@ CODEC_PRORES_4444: Codec
 CODEC_H264: Codec
 
 class StartRenderRequest(_message.Message):
-    __slots__ = ("edit_id", "deliverable", "codec", "output_path", "overwrite", "profile", "nof_eraser", "donor_paths", "donor_confidence")
+    __slots__ = ("edit_id", "deliverable", "codec", "output_path", "overwrite", "profile", "nof_eraser", "donor_paths", "donor_confidence", "ur_net", "working_size")
     EDIT_ID_FIELD_NUMBER: _ClassVar[int]
     DELIVERABLE_FIELD_NUMBER: _ClassVar[int]
     CODEC_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +44,8 @@ class StartRenderRequest(_message.Message):
     NOF_ERASER_FIELD_NUMBER: _ClassVar[int]
     DONOR_PATHS_FIELD_NUMBER: _ClassVar[int]
     DONOR_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    UR_NET_FIELD_NUMBER: _ClassVar[int]
+    WORKING_SIZE_FIELD_NUMBER: _ClassVar[int]
     edit_id: str
     deliverable: Deliverable
     codec: Codec
@@ -53,7 +55,9 @@ class StartRenderRequest(_message.Message):
     nof_eraser: str
     donor_paths: _containers.RepeatedScalarFieldContainer[str]
     donor_confidence: float
-    def __init__(self, edit_id: _Optional[str] = ..., deliverable: _Optional[_Union[Deliverable, str]] = ..., codec: _Optional[_Union[Codec, str]] = ..., output_path: _Optional[str] = ..., overwrite: bool = ..., profile: _Optional[str] = ..., nof_eraser: _Optional[str] = ..., donor_paths: _Optional[_Iterable[str]] = ..., donor_confidence: _Optional[float] = ...) -> None: ...
+    ur_net: str
+    working_size: str
+    def __init__(self, edit_id: _Optional[str] = ..., deliverable: _Optional[_Union[Deliverable, str]] = ..., codec: _Optional[_Union[Codec, str]] = ..., output_path: _Optional[str] = ..., overwrite: bool = ..., profile: _Optional[str] = ..., nof_eraser: _Optional[str] = ..., donor_paths: _Optional[_Iterable[str]] = ..., donor_confidence: _Optional[float] = ..., ur_net: _Optional[str] = ..., working_size: _Optional[str] = ...) -> None: ...
 
 class StartRenderResponse(_message.Message):
     __slots__ = ("job",)

@@ -22,7 +22,11 @@ def test_the_device_is_the_best_there_is_or_the_one_asked_for():
 
 def test_every_card_can_be_loaded_once_its_weights_are_there(tmp_path):
     backends = Backends(tmp_path, "auto", (CPU,))
-    make = {Stage.NOF_ERASER: backends.eraser, Stage.UR_NET: backends.upscaler}
+    lanczos = ChosenModel("embedded/lanczos")
+    make = {
+        Stage.NOF_ERASER: lambda model: backends.eraser(model, 1, lanczos),
+        Stage.UR_NET: backends.upscaler,
+    }
     for card in CARDS:
         if card.stage is Stage.P_MASK:
             continue
@@ -42,4 +46,4 @@ def test_every_profile_has_a_tracker(tmp_path):
 
 def test_an_unknown_model_is_refused(tmp_path):
     with pytest.raises(ModelNotFoundError, match="nothing"):
-        Backends(tmp_path, "auto", (CPU,)).eraser(ChosenModel("nothing"))
+        Backends(tmp_path, "auto", (CPU,)).upscaler(ChosenModel("nothing"))
