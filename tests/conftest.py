@@ -11,6 +11,22 @@ CHECKED = (
     "peanut_models.deform",
     "peanut_models.evaluation",
     "peanut_models.matte",
+    "peanut_models.nof_eraser.convert",
+    "peanut_models.nof_eraser.decoder",
+    "peanut_models.nof_eraser.discriminator",
+    "peanut_models.nof_eraser.encoder",
+    "peanut_models.nof_eraser.filling",
+    "peanut_models.nof_eraser.images",
+    "peanut_models.nof_eraser.motion",
+    "peanut_models.nof_eraser.network",
+    "peanut_models.nof_eraser.patches",
+    "peanut_models.nof_eraser.propagation",
+    "peanut_models.nof_eraser.reference",
+    "peanut_models.nof_eraser.regions",
+    "peanut_models.nof_eraser.schedule",
+    "peanut_models.nof_eraser.sparse",
+    "peanut_models.nof_eraser.transformer",
+    "peanut_models.nof_eraser.warping",
 )
 
 install_import_hook(CHECKED, f"{typecheck.__name__}.check")

@@ -198,15 +198,21 @@ def _some(kind: str, names: list[str]) -> str:
     return f"{len(names)} {kind}" + (f" ({shown})" if names else "")
 
 
-def read_checkpoint(path: Path) -> dict[str, Tensor]:
+def read_checkpoint(
+    path: Path, wanted: str = "the E2FGVI generator's own file"
+) -> dict[str, Tensor]:
     """The tensors of a PyTorch file; nothing else in it is executed.
+
+    Args:
+        path: the file.
+        wanted: what the file should be, for the errors.
 
     Raises:
         WeightsMissingError: there is no such file.
         InvalidInputError: it is no state dict of tensors.
     """
     if not path.is_file():
-        raise WeightsMissingError(f"no weights at {path}: give the path of a downloaded checkpoint")
+        raise WeightsMissingError(f"no weights at {path}: give the path of {wanted}, downloaded")
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
@@ -215,9 +221,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
             "hold nothing but tensors are read"
         ) from error
     if not isinstance(loaded, dict) or not all(isinstance(v, Tensor) for v in loaded.values()):
-        raise InvalidInputError(
-            f"{path} holds no plain state dict of tensors: give the generator's own file"
-        )
+        raise InvalidInputError(f"{path} holds no plain state dict of tensors: give {wanted}")
     return {str(name): tensor for name, tensor in loaded.items()}
 
 

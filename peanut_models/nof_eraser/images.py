@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, UInt8
+from jaxtyping import Bool, Float, Float32, UInt8, UInt16
 from numpy import ndarray
 from torch import Tensor
 
@@ -15,8 +13,11 @@ from peanut_models.errors import InvalidInputError
 from peanut_models.nof_eraser.config import SIZE_MULTIPLE_PX
 from peanut_models.stages import Frames, dtype_scale
 
+SomeFrames = UInt8[ndarray, "n h w 3"] | UInt16[ndarray, "n h w 3"]
+"""As many as are asked for of some `Frames`."""
 
-def check_frames(frames: ndarray[Any, Any], holes: ndarray[Any, Any]) -> None:
+
+def check_frames(frames: ndarray, holes: ndarray) -> None:
     """Refuse frames and masks that do not belong together.
 
     Raises:
@@ -82,9 +83,7 @@ def _mirrored(length: int, wanted: int) -> Tensor:
     return torch.minimum(cycle, 2 * length - 1 - cycle)
 
 
-def truncated_pixels(
-    predicted: Float[Tensor, "n 3 h w"], frames: Frames
-) -> UInt8[ndarray, "n h w 3"]:
+def truncated_pixels(predicted: Float[Tensor, "n 3 h w"], frames: Frames) -> SomeFrames:
     """The network's output as pixels of the type of `frames`.
 
     parity: values are cut off, not rounded, as published; half a grey level darker on average.
@@ -94,8 +93,8 @@ def truncated_pixels(
 
 
 def scaled_prediction(
-    predicted: Float[Tensor, "n 3 h w"], frames: Frames
-) -> Float32[ndarray, "n h w 3"]:
-    """The network's output on the scale of `frames`, not yet rounded."""
+    predicted: Float[Tensor, "n 3 h2 w2"], frames: Frames
+) -> Float32[ndarray, "n h2 w2 3"]:
+    """The network's output, of any size, on the scale of `frames`, not yet rounded."""
     scaled = (predicted.float() + 1) * (dtype_scale(frames) / 2)
     return np.asarray(scaled.permute(0, 2, 3, 1).cpu().numpy())

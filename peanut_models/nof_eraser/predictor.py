@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool
 from numpy import ndarray
-from torch import Tensor
 
-from peanut_models.errors import FrameRangeError
+from peanut_models.errors import FrameRangeError, InvalidInputError
+from peanut_models.flow.dis import DisFlow
+from peanut_models.flow.estimator import FlowEstimator
 from peanut_models.nof_eraser.config import BASE_SIZE, PredictorConfig
-from peanut_models.nof_eraser.images import check_frames, grown, masked_input, scaled_prediction
+from peanut_models.nof_eraser.filling import WindowFiller
+from peanut_models.nof_eraser.images import check_frames, grown
+from peanut_models.nof_eraser.motion import Measure, measured_by
 from peanut_models.nof_eraser.network import NofEraserNetwork
 from peanut_models.nof_eraser.reference import fill_by_windows
-from peanut_models.nof_eraser.regions import Region, Run, runs_of, whole_frame
-from peanut_models.nof_eraser.schedule import WindowPlan, published_windows, streaming_windows
-from peanut_models.nof_eraser.streaming import Streaming
+from peanut_models.nof_eraser.schedule import published_windows, streaming_windows
+from peanut_models.nof_eraser.sparse import SparseCounts, fill_sparsely
 from peanut_models.ranges import FrameRange
 from peanut_models.stages import GENERATED, SOURCE, Frames, Plate
 
@@ -34,16 +36,43 @@ class NofEraser:
     Args:
         network: with weights, on the device to use; see `convert.load_network`.
         config: how to run it.
+        flow: finds motion in place of the network's SPyNet, for example `flow.raft.load_raft` on
+            the same device: on the frames with the object in place, completed in the holes by
+            `flow.completion`. Only for `streaming`. The sparse mode warps along it, too; without
+            it, along DIS flow.
+
+    Raises:
+        InvalidInputError: `flow` was given for the `reference` procedure.
     """
 
-    def __init__(self, network: NofEraserNetwork, config: PredictorConfig | None = None) -> None:
+    def __init__(
+        self,
+        network: NofEraserNetwork,
+        config: PredictorConfig | None = None,
+        flow: FlowEstimator | None = None,
+    ) -> None:
         self._network = network.eval()
         self._config = config or PredictorConfig()
+        if flow is not None and self._config.procedure == "reference":
+            raise InvalidInputError(
+                "a flow estimator was given for the reference procedure, which is the published "
+                "one and estimates its own flow: use procedure streaming, or give none"
+            )
+        device = next(network.parameters()).device
+        measure = None if flow is None else measured_by(flow, device)
+        self._fill = WindowFiller(self._network, self._config, measure)
+        self._sparse_measure: Measure = measure or DisFlow()
+        self._sparse_counts: SparseCounts | None = None
         if self._config.precision != "float32":
             # The halves run on accelerators, whose convolutions like channels last.
             for parameter in network.parameters():
                 if parameter.ndim == 4:
                     parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+    @property
+    def sparse_counts(self) -> SparseCounts | None:
+        """How the frames of the last `erase` were made; None before, and without sparse mode."""
+        return self._sparse_counts
 
     def erase(
         self,
@@ -103,6 +132,7 @@ class NofEraser:
         on_progress: Progress | None,
     ) -> Frames:
         inside = slice(core.start, core.end)
+        self._sparse_counts = None
         if not holes[inside].any():
             return frames[inside].copy()
         if self._config.procedure == "reference":
@@ -123,7 +153,7 @@ class NofEraser:
             step=config.step,
             reference_frames=config.reference_frames,
         )
-        report = _part_of(on_progress, 0, 1, len(core))
+        report = _part_of(on_progress, len(core))
         filled = fill_by_windows(
             self._network, frames, holes, windows, lambda done: report(done / len(windows))
         )
@@ -136,87 +166,22 @@ class NofEraser:
         core: FrameRange,
         on_progress: Progress | None,
     ) -> Frames:
-        windows = streaming_windows(holes, core, self._config)
-        if self._network.config.variant == "base":
-            runs: tuple[Run, ...] = (
-                Run(regions=(whole_frame(*frames.shape[1:3]),), windows=windows),
+        report = _part_of(on_progress, len(core))
+        if self._config.sparse_stride > 1:
+            filled, self._sparse_counts = fill_sparsely(
+                frames, holes, core, self._config, self._fill, self._sparse_measure, report
             )
-        else:
-            runs = runs_of(holes, windows, self._config)
-        result = _Result(frames, holes, core)
-        report = _part_of(on_progress, 0, 1, len(core))
-        total = sum(len(run.windows) * len(run.regions) for run in runs)
-        done = 0
-
-        def step() -> None:
-            """Windows take long on a CPU: a cancelled job must not wait for the end of one."""
-            report(done / total)
-
-        for run in runs:
-            for region in run.regions:
-                for window, predicted in self._stream(frames, holes, region, run.windows, step):
-                    result.add(window.fills, region, scaled_prediction(predicted, frames))
-                    done += 1
-                    report(done / total)
-        return result.frames
-
-    def _stream(
-        self,
-        frames: Frames,
-        holes: Bool[ndarray, "t h w"],
-        region: Region,
-        windows: Sequence[WindowPlan],
-        on_step: Callable[[], None],
-    ) -> Streaming:
-        """The network over one region of the frame."""
-        part, part_holes = region.part(frames), region.part(holes)
-
-        def load(wanted: Sequence[int]) -> Float32[Tensor, "n 3 h w"]:
-            given = masked_input(part[list(wanted)], part_holes[list(wanted)])
-            return region.completed(given)
-
-        return Streaming(
-            self._network,
-            load,
-            [w for w in windows if part_holes[w.fills.start : w.fills.end].any()],
-            encode_batch=self._config.encode_batch,
-            precision=self._config.precision,
-            on_step=on_step,
-        )
+            return filled
+        windows = streaming_windows(holes, core, self._config)
+        return self._fill(frames, holes, core, windows, report)
 
 
-class _Result:
-    """The core frames, as predictions come in; each later prediction of a pixel counts half.
-
-    Source: the published procedure's running average, rounded where that one truncates.
-    """
-
-    def __init__(self, frames: Frames, holes: Bool[ndarray, "t h w"], core: FrameRange) -> None:
-        self.frames = frames[core.start : core.end].copy()
-        self._holes = holes[core.start : core.end]
-        self._predicted = np.zeros(self._holes.shape, np.bool_)
-        self._first = core.start
-
-    def add(self, fills: FrameRange, region: Region, pixels: Float32[ndarray, "n h w 3"]) -> None:
-        """Predictions of the frames of `fills`, of one region; used inside the holes only."""
-        inside = slice(fills.start - self._first, fills.end - self._first)
-        out = region.part(self.frames[inside])
-        hole = region.part(self._holes[inside])
-        before = region.part(self._predicted[inside])
-        pixels = pixels[:, : out.shape[1], : out.shape[2]]
-        again = (hole & before)[..., None]
-        pixels = np.where(again, pixels * 0.5 + out * np.float32(0.5), pixels)
-        top = np.iinfo(out.dtype).max
-        out[hole] = np.clip(np.rint(pixels[hole]), 0, top).astype(out.dtype)
-        before |= hole
-
-
-def _part_of(on_progress: Progress | None, done: int, parts: int, core_frames: int) -> Progress:
-    """Progress within one of several equal parts, as core frames done."""
+def _part_of(on_progress: Progress | None, core_frames: int) -> Progress:
+    """Progress as core frames done, from a share of the work."""
 
     def report(share: float) -> None:
         if on_progress is not None:
-            on_progress((done + share) / parts * core_frames)
+            on_progress(share * core_frames)
 
     return report
 

@@ -22,6 +22,9 @@ from peanut_models.nof_eraser.schedule import WindowPlan
 Load = Callable[[Sequence[int]], Float32[Tensor, "n 3 h w"]]
 """Frames by index, masked, as the network takes them: [-1, 1], holes 0, sizes that fit."""
 
+PairFlows = Callable[[int], tuple[Float[Tensor, "2 h4 w4"], Float[Tensor, "2 h4 w4"]]]
+"""Completed flow of a frame to the next one and back, in feature pixels: `motion.RegionFlows`."""
+
 
 class Streaming:
     """The network over one region and a list of windows.
@@ -30,6 +33,8 @@ class Streaming:
         network: in evaluation mode, on its device.
         load: gives frames; called once per frame.
         windows: in ascending order.
+        flows: where completed flow comes from; default: the network's own SPyNet. Called once per
+            pair.
         encode_batch: frames encoded at once.
         precision: of convolutions and products.
         on_step: called between the parts of a window's work; whatever it raises ends the run.
@@ -41,6 +46,7 @@ class Streaming:
         load: Load,
         windows: Sequence[WindowPlan],
         *,
+        flows: PairFlows | None = None,
         encode_batch: int = 4,
         precision: Precision = "float32",
         on_step: Callable[[], None] = lambda: None,
@@ -48,6 +54,7 @@ class Streaming:
         self._network = network
         self._load = load
         self._windows = windows
+        self._pair_flows = flows or self._own_flows
         self._encode_batch = encode_batch
         self._precision = precision
         self._on_step = on_step
@@ -111,11 +118,7 @@ class Streaming:
         """Completed flows of neighbours, t to t + 1 and back."""
         for k in local[:-1]:
             if k not in self._flows:
-                first, second = self._quarters[k][None], self._quarters[k + 1][None]
-                self._flows[k] = (
-                    self._network.flow(first, second)[0],
-                    self._network.flow(second, first)[0],
-                )
+                self._flows[k] = self._pair_flows(k)
                 self.pairs_estimated += 1
                 self._on_step()
         if len(local) < 2:
@@ -125,6 +128,12 @@ class Streaming:
             torch.stack([self._flows[k][0] for k in local[:-1]])[None],
             torch.stack([self._flows[k][1] for k in local[:-1]])[None],
         )
+
+    def _own_flows(
+        self, frame_index: int
+    ) -> tuple[Float[Tensor, "2 h4 w4"], Float[Tensor, "2 h4 w4"]]:
+        first, second = (self._quarters[k][None] for k in (frame_index, frame_index + 1))
+        return self._network.flow(first, second)[0], self._network.flow(second, first)[0]
 
     def _reference_tokens(self, frame_index: int) -> Float[Tensor, "1 1 m n c_e"]:
         if frame_index not in self._tokens:

@@ -7,15 +7,18 @@ section 3.3.4 (reconstruction, adversarial, spatio-temporal smoothness) and E2FG
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
+from torchvision.models import vgg19
 
 from peanut_models.errors import InvalidInputError
 from peanut_models.flow.estimator import FlowEstimator
-from peanut_models.flow.spynet import warp
+from peanut_models.flow.spynet import IMAGE_MEAN, IMAGE_STD, warp
+from peanut_models.nof_eraser.convert import check_tensor, read_checkpoint
 
 Video = Float[Tensor, "b t 3 h w"]
 VideoMask = Float[Tensor, "b t 1 h w"]
@@ -26,6 +29,13 @@ ADVERSARIAL_WEIGHT = 0.01
 
 SHARE_FLOOR = 1e-6
 """Least share of hole (or valid) pixels a loss is divided by: a video without holes loses 0."""
+
+VGG_LAYERS = (1, 6, 11, 20, 29)
+"""Places in torchvision's VGG-19 of the first ReLU of each of its five stages: relu1_1 to relu5_1,
+at full, half, ... and a sixteenth of the size."""
+
+VGG_LEAST_SIDE_PX = 16
+"""Four poolings precede the last layer; a smaller image would vanish."""
 
 RELATIVE_ERROR = 0.01
 ABSOLUTE_ERROR_PX2 = 0.5
@@ -150,7 +160,7 @@ def perceptual_loss(
         filled: RGB in [-1, 1].
         truth: the same shape.
         features: gives feature maps of images in [-1, 1], for example VGG-19's after five of its
-            layers, normalised inside; frozen.
+            layers, normalised inside; frozen: `load_vgg19_features`.
 
     Source: Johnson, Alahi, Fei-Fei, ECCV 2016, section 3.1, with L1 in place of L2.
     """
@@ -166,6 +176,82 @@ def perceptual_loss(
     for a, b in zip(ours, theirs, strict=True):
         total = total + F.l1_loss(a, b)
     return total
+
+
+class Vgg19Features(nn.Module):
+    """The feature maps that the perceptual loss compares: VGG-19 after `VGG_LAYERS`.
+
+    Without weights until they are loaded; see `load_vgg19_features`.
+
+    Source: Simonyan and Zisserman, ICLR 2015, configuration E; layers as in Gatys et al. 2016.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Of its 144 million parameters 124 are the classifier's; meta tensors cost nothing.
+        with torch.device("meta"):
+            self.features = nn.Sequential(*vgg19(weights=None).features[: VGG_LAYERS[-1] + 1])
+        for layer in self.features:
+            if isinstance(layer, nn.ReLU):
+                # In place it would overwrite maps that gradients and callers still need.
+                layer.inplace = False
+        self.register_buffer("mean", torch.tensor(IMAGE_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGE_STD).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, images: Float[Tensor, "n 3 h w"]) -> list[Tensor]:
+        """Five feature maps.
+
+        Args:
+            images: RGB in [-1, 1]; both sides 16 px or more.
+
+        Raises:
+            InvalidInputError: smaller images.
+        """
+        if min(images.shape[-2:]) < VGG_LEAST_SIDE_PX:
+            raise InvalidInputError(
+                f"images of {images.shape[-2]}x{images.shape[-1]} are too small for VGG-19: both "
+                f"sides must be {VGG_LEAST_SIDE_PX} px or more"
+            )
+        out = ((images + 1) / 2 - self.mean) / self.std
+        maps = []
+        for k, layer in enumerate(self.features):
+            out = layer(out)
+            if k in VGG_LAYERS:
+                maps.append(out)
+        return maps
+
+
+def load_vgg19_features(path: Path) -> Vgg19Features:
+    """VGG-19's feature maps with torchvision's weights, from a file; frozen, on the CPU.
+
+    Args:
+        path: a state dict of torchvision's `vgg19` (`vgg19-dcbb9e9d.pth`), or of its convolutions
+            alone. The classifier and the layers behind the last map are ignored.
+
+    Raises:
+        WeightsMissingError: there is no such file.
+        InvalidInputError: it is no state dict of this network, or holds values that are not
+            finite.
+    """
+    given = read_checkpoint(path, "torchvision's vgg19 weights")
+    network = Vgg19Features()
+    expected = network.state_dict()
+    missing = sorted(expected.keys() - given.keys())
+    if missing:
+        raise InvalidInputError(
+            f"{path} is no VGG-19 of torchvision: {len(missing)} of {len(expected)} tensors are "
+            f"missing, first {missing[0]!r}; give the file of vgg19, not of vgg19_bn or others"
+        )
+    for name, tensor in expected.items():
+        check_tensor(name, given[name], tensor)
+    state = {name: given[name].to(torch.float32) for name in expected}
+    network.load_state_dict(state, strict=True, assign=True)
+    network.requires_grad_(False)
+    network.eval()
+    return network
 
 
 def _check_same(a: Tensor, b: Tensor) -> None:

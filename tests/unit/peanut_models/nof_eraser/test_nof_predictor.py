@@ -144,6 +144,27 @@ def test_progress_ends_at_all_core_frames_and_can_cancel(network):
         NofEraser(network, config).erase(frames, holes, core=FrameRange(1, 3), on_progress=cancel)
 
 
+def test_the_reference_procedure_reports_within_a_window_and_can_be_cancelled_there(network):
+    frames, holes, core = noise(1), middle(1), FrameRange(0, 1)
+    eraser = NofEraser(network, PredictorConfig(procedure="reference"))
+    seen: list[float] = []
+    expected = eraser.erase(frames, holes, core=core, on_progress=seen.append)
+    assert len(seen) > 8
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
+
+    def cancel(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        eraser.erase(frames, holes, core=core, on_progress=cancel)
+    # Nothing is left hanging on the network.
+    again = NofEraser(network, PredictorConfig(procedure="reference")).erase(
+        frames, holes, core=core
+    )
+    assert np.array_equal(again.frames, expected.frames)
+
+
 @pytest.mark.parametrize(
     ("frames", "holes"),
     [

@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import pytest
 import torch
 
-from peanut_models.errors import InvalidInputError
+from peanut_models.errors import InvalidInputError, WeightsMissingError
 from peanut_models.training import losses
 
 
@@ -107,3 +109,91 @@ def test_perceptual_loss_sums_over_layers_and_reaches_the_filled_video_only():
 def test_shapes_that_differ_are_refused():
     with pytest.raises(InvalidInputError, match="shapes differ"):
         losses.hole_loss(video(0.0, 3), video(0.0, 2), quarter_mask())
+
+
+# --- VGG-19
+
+
+@pytest.fixture(scope="module")
+def vgg_state() -> dict[str, torch.Tensor]:
+    """Seeded weights of torchvision's shapes, scaled to keep activations of order one."""
+    generator = torch.Generator().manual_seed(0)
+    return {
+        name: torch.randn(tensor.shape, generator=generator)
+        * (2 / max(tensor[0].numel(), 1)) ** 0.5
+        if tensor.ndim > 1
+        else torch.zeros(tensor.shape)
+        for name, tensor in losses.Vgg19Features().state_dict().items()
+    }
+
+
+@pytest.fixture(scope="module")
+def vgg_file(vgg_state, tmp_path_factory) -> Path:
+    """As torchvision's: with a classifier, which nothing here needs."""
+    path = tmp_path_factory.mktemp("vgg") / "vgg19.pth"
+    torch.save(vgg_state | {"classifier.6.bias": torch.zeros(1000)}, path)
+    return path
+
+
+def test_vgg_maps_are_those_of_torchvisions_own_network(vgg_file, vgg_state):
+    torchvision = pytest.importorskip("torchvision")
+    features = losses.load_vgg19_features(vgg_file)
+    images = torch.rand(1, 3, 32, 48, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    maps = features(images)
+    assert [tuple(x.shape[1:]) for x in maps] == [
+        (64, 32, 48),
+        (128, 16, 24),
+        (256, 8, 12),
+        (512, 4, 6),
+        (512, 2, 3),
+    ]
+    with torch.device("meta"):
+        whole = torchvision.models.vgg19(weights=None).features
+    stages = whole[:30].to_empty(device="cpu")
+    stages.load_state_dict({k.removeprefix("features."): v for k, v in vgg_state.items()})
+    given = torchvision.transforms.functional.normalize(
+        (images + 1) / 2, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+    )
+    torch.testing.assert_close(maps[-1], stages(given))
+
+
+def test_vgg_serves_the_perceptual_loss_and_stays_frozen(vgg_file):
+    features = losses.load_vgg19_features(vgg_file)
+    truth = torch.rand(1, 2, 3, 16, 16, generator=torch.Generator().manual_seed(2)) * 2 - 1
+    filled = (truth * 0.5).requires_grad_()
+    assert losses.perceptual_loss(truth, truth, features) == 0
+    loss = losses.perceptual_loss(filled, truth, features)
+    loss.backward()
+    assert loss > 0
+    assert filled.grad is not None
+    assert filled.grad.abs().sum() > 0
+    assert not any(p.requires_grad for p in features.parameters())
+
+
+def test_images_too_small_for_vgg_are_refused(vgg_file):
+    with pytest.raises(InvalidInputError, match="too small"):
+        losses.load_vgg19_features(vgg_file)(torch.zeros(1, 3, 16, 15))
+
+
+def test_missing_vgg_weights_are_named(tmp_path):
+    with pytest.raises(WeightsMissingError, match="vgg19"):
+        losses.load_vgg19_features(tmp_path / "vgg19.pth")
+
+
+def test_files_of_other_networks_are_refused(tmp_path, vgg_state):
+    def saved(state: object) -> Path:
+        path = tmp_path / "file.pth"
+        torch.save(state, path)
+        return path
+
+    with pytest.raises(InvalidInputError, match="missing"):
+        losses.load_vgg19_features(saved({"conv1.weight": torch.zeros(1)}))
+    first = "features.0.weight"
+    with pytest.raises(InvalidInputError, match="shape"):
+        losses.load_vgg19_features(saved(vgg_state | {first: torch.zeros(64, 1, 3, 3)}))
+    with pytest.raises(InvalidInputError, match="NaN"):
+        losses.load_vgg19_features(
+            saved(vgg_state | {first: torch.full((64, 3, 3, 3), float("nan"))})
+        )
+    with pytest.raises(InvalidInputError, match="state dict"):
+        losses.load_vgg19_features(saved([1, 2]))
