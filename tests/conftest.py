@@ -27,6 +27,12 @@ CHECKED = (
     "peanut_models.nof_eraser.sparse",
     "peanut_models.nof_eraser.transformer",
     "peanut_models.nof_eraser.warping",
+    "peanut_models.p_mask.adapters",
+    "peanut_models.p_mask.backbone",
+    "peanut_models.p_mask.memory",
+    "peanut_models.p_mask.network",
+    "peanut_models.p_mask.prompts",
+    "peanut_models.p_mask.text",
 )
 
 install_import_hook(CHECKED, f"{typecheck.__name__}.check")

@@ -1,0 +1,1 @@
+"""P-MASK: prompts and frames to masks, on a frozen SAM 2 and a frozen text encoder."""

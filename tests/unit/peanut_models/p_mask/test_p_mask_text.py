@@ -1,0 +1,71 @@
+import json
+
+import pytest
+import torch
+
+from peanut_models.errors import InvalidInputError, WeightsMissingError
+from peanut_models.p_mask.text import PAD, Tokenizer, tokens_from_ids
+
+
+def byte_symbols() -> list[str]:
+    """The printable stand-ins of the 256 bytes in RoBERTa's byte-level vocabulary."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    hidden = [b for b in range(256) if b not in printable]
+    symbols = {b: chr(b) for b in printable} | {b: chr(256 + k) for k, b in enumerate(hidden)}
+    return [symbols[b] for b in range(256)]
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory) -> Tokenizer:
+    """A byte-level vocabulary as roberta-base's, with one merge."""
+    folder = tmp_path_factory.mktemp("tokenizer")
+    words = ["<s>", "<pad>", "</s>", "<unk>", *byte_symbols(), "do", "<mask>"]
+    (folder / "vocab.json").write_text(json.dumps({w: k for k, w in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\nd o\n")
+    return Tokenizer(folder)
+
+
+def test_a_sentence_is_framed_and_merged(tokenizer):
+    tokens = tokenizer("dog")
+    assert tokens.ids[0, 0] == 0 and tokens.ids[0, -1] == 2
+    assert tokens.ids.shape == (1, 4)
+    assert bool(tokens.valid.all())
+
+
+def test_one_tokenizer_file_is_as_good_as_two(tokenizer, tmp_path):
+    tokenizer._tokenizer.backend_tokenizer.save(str(tmp_path / "tokenizer.json"))
+    again = Tokenizer(tmp_path)
+    for text in ("dog", "the DOG  on the left, 2 m away"):
+        assert again(text).ids.tolist() == tokenizer(text).ids.tolist()
+
+
+def test_case_and_spaces_are_kept_as_published(tokenizer):
+    assert tokenizer("Dog").ids.tolist() != tokenizer("dog").ids.tolist()
+    assert tokenizer("a  b").ids.shape != tokenizer("a b").ids.shape
+
+
+@pytest.mark.parametrize("text", ["собака слева", "左边的狗", "🐕 on the left"])
+def test_any_script_becomes_bytes_and_none_is_unknown(tokenizer, text):
+    ids = tokenizer(text).ids[0, 1:-1].tolist()
+    assert len(ids) == len(text.encode()) and 3 not in ids
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n\t"])
+def test_empty_texts_are_refused(tokenizer, text):
+    with pytest.raises(InvalidInputError, match="say what to remove"):
+        tokenizer(text)
+
+
+def test_very_long_texts_are_refused(tokenizer):
+    with pytest.raises(InvalidInputError, match="10000 characters"):
+        tokenizer("x" * 10000)
+
+
+def test_a_folder_without_files_is_named(tmp_path):
+    with pytest.raises(WeightsMissingError, match=r"vocab\.json and merges\.txt"):
+        Tokenizer(tmp_path)
+
+
+def test_padding_is_marked():
+    tokens = tokens_from_ids(torch.tensor([[0, 5, 2], [0, 2, PAD]]))
+    assert tokens.valid.tolist() == [[True] * 3, [True, True, False]]
