@@ -6,7 +6,7 @@ Images are display-referred RGB. Masks are boolean, True on the object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -93,21 +93,6 @@ class FrameReader(Protocol):
 
     def read(self, frame_index: int) -> UInt8[ndarray, "h w 3"]:
         """One working image; all of a range have the same size."""
-        ...
-
-
-@runtime_checkable
-class MaskTracker(Protocol):
-    """P-MASK: prompts and frames to the masks of one target."""
-
-    def track(self, frames: FrameReader, prompts: Sequence[Prompt]) -> Iterator[TrackedMask]:
-        """Yield one mask for each frame of the range, prompted frames first, then outwards.
-
-        The caller cancels by closing the iterator. Memory does not grow with the range.
-
-        Raises:
-            InvalidInputError: no positive prompt, or a prompt outside the picture or the range.
-        """
         ...
 
 

@@ -23,6 +23,7 @@ from peanut_daemon.edits.model import (
     Point,
     Prompt,
     Target,
+    Text,
 )
 from peanut_daemon.errors import InvalidRequestError, PromptError
 from peanut_daemon.jobs.model import Job, JobState, Progress
@@ -96,8 +97,10 @@ def to_prompt(message: edits_pb2.Prompt) -> Prompt:
             )
         case "mask":
             return PaintedMask(frame_index=frame_index, png=message.mask.png)
+        case "text":
+            return Text(frame_index=frame_index, text=message.text.text)
     raise PromptError(
-        f"a prompt on frame {frame_index} says nothing: set its point, its box or its mask"
+        f"a prompt on frame {frame_index} says nothing: set its point, box, mask or text"
     )
 
 
@@ -122,6 +125,8 @@ def from_prompt(prompt: Prompt) -> edits_pb2.Prompt:
             )
         case PaintedMask():
             message.mask.png = prompt.png
+        case Text():
+            message.text.text = prompt.text
     return message
 
 
@@ -146,18 +151,21 @@ def from_edit(edit: Edit) -> edits_pb2.Edit:
         id=edit.id,
         clip=from_clip(edit.clip),
         range=from_range(edit.frame_range),
-        targets=[_from_target(target) for target in edit.targets],
+        targets=[from_target(target) for target in edit.targets],
         approval=from_approval(edit.approval) if edit.approval else None,
         created_at=_timestamp(edit.created_at),
     )
 
 
-def _from_target(target: Target) -> edits_pb2.Target:
+def from_target(target: Target) -> edits_pb2.Target:
+    """A target for the wire."""
     return edits_pb2.Target(
         id=target.id,
         name=target.name,
         prompts=[from_prompt(prompt) for prompt in target.prompts],
         mask_frames=target.mask_frames,
+        revision=target.revision,
+        last_revision=target.last_revision,
     )
 
 
@@ -178,6 +186,7 @@ def from_mask(mask: MaskFrame) -> masks_pb2.MaskFrame:
         frame_index=mask.frame_index,
         png=mask.png,
         confidence=mask.confidence,
+        doubt=mask.doubt,
     )
 
 

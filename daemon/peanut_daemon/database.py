@@ -79,6 +79,49 @@ MIGRATIONS = (
         committed_at REAL NOT NULL
     );
     """,
+    # Prompts and masks by revision, so that a correction can be taken back with its masks.
+    """
+    ALTER TABLE targets ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE revised_prompts (
+        edit_id TEXT NOT NULL,
+        target_id TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        frame_index INTEGER NOT NULL,
+        kind TEXT NOT NULL,                -- point, box, mask or text
+        numbers TEXT NOT NULL,             -- JSON: x, y, positive; x0, y0, x1, y1; a text
+        png BLOB,                          -- of a painted mask
+        PRIMARY KEY (edit_id, target_id, revision, position),
+        FOREIGN KEY (edit_id, target_id) REFERENCES targets(edit_id, id) ON DELETE CASCADE
+    );
+    INSERT INTO revised_prompts
+        SELECT edit_id, target_id, 0, position, frame_index, kind, numbers, png FROM prompts;
+    DROP TABLE prompts;
+    ALTER TABLE revised_prompts RENAME TO prompts;
+    CREATE TABLE revised_masks (           -- valid: the newest up to the target's revision
+        edit_id TEXT NOT NULL,
+        target_id TEXT NOT NULL,
+        frame_index INTEGER NOT NULL,
+        revision INTEGER NOT NULL,
+        png BLOB NOT NULL,
+        confidence REAL NOT NULL,
+        doubt TEXT NOT NULL,
+        PRIMARY KEY (edit_id, target_id, frame_index, revision),
+        FOREIGN KEY (edit_id, target_id) REFERENCES targets(edit_id, id) ON DELETE CASCADE
+    );
+    INSERT INTO revised_masks
+        SELECT edit_id, target_id, frame_index, 0, png, confidence, '' FROM masks;
+    DROP TABLE masks;
+    ALTER TABLE revised_masks RENAME TO masks;
+    CREATE TABLE pending_masks (           -- frames whose mask does not follow from the prompts yet
+        edit_id TEXT NOT NULL,
+        target_id TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        frame_index INTEGER NOT NULL,
+        PRIMARY KEY (edit_id, target_id, revision, frame_index),
+        FOREIGN KEY (edit_id, target_id) REFERENCES targets(edit_id, id) ON DELETE CASCADE
+    );
+    """,
 )
 
 

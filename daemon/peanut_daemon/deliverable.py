@@ -118,6 +118,7 @@ class RenderSettings:
     working_scale: int = 1
     working_reason: str = ""
     upscaler_reason: str = ""
+    sparse_stride: int = 1
 
     def __post_init__(self) -> None:
         if not 0 <= self.donor_confidence <= 1:

@@ -15,6 +15,7 @@
     |  `- DiskFullError             too little room, before or while writing
     |- ArtifactDamagedError         a committed window is missing or damaged on disk
     |- EditNotFoundError, JobNotFoundError
+    |- NothingToUndoError           no earlier or later state of the prompts
     |- NotApprovedError             a render was asked for before the matte was approved
     |- JobStateError                the job's state does not allow that
     |- QueueFullError               too many jobs wait already
@@ -103,6 +104,10 @@ class EditNotFoundError(DaemonError):
 
 class JobNotFoundError(DaemonError):
     """No job has that id."""
+
+
+class NothingToUndoError(DaemonError):
+    """There is no earlier or later state of the prompts to go to."""
 
 
 class NotApprovedError(DaemonError):

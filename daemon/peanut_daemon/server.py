@@ -53,7 +53,7 @@ from peanut_daemon.jobs.tracking import Tracking
 from peanut_daemon.services.edits import EditService
 from peanut_daemon.services.hosts import HostService
 from peanut_daemon.services.masks import MaskService
-from peanut_daemon.services.renders import DEFAULT_PROFILE, JobService, RenderService
+from peanut_daemon.services.renders import JobService, RenderService
 from peanut_daemon.services.server import ModelService, ServerService
 from peanut_daemon.worker.messages import WorkerOptions
 from peanut_daemon.worker.process import WorkerDiedError, WorkerProcess
@@ -173,7 +173,8 @@ class _Daemon:
         tracking = Tracking(
             self._edits,
             self._dispatcher,
-            profile=DEFAULT_PROFILE,
+            models=ModelStore(self._settings.models_dir),
+            model=self._settings.p_mask,
             working_long_side_px=self._settings.working_long_side_px,
         )
         server_pb2_grpc.add_ServerServiceServicer_to_server(

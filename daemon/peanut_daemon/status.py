@@ -35,6 +35,7 @@ STATUS: dict[type[Exception], Status] = {
     errors.DiskFullError: Status(_C.RESOURCE_EXHAUSTED, retryable=True),
     errors.EditNotFoundError: Status(_C.NOT_FOUND),
     errors.JobNotFoundError: Status(_C.NOT_FOUND),
+    errors.NothingToUndoError: Status(_C.FAILED_PRECONDITION),
     errors.NotApprovedError: Status(_C.FAILED_PRECONDITION),
     errors.JobStateError: Status(_C.FAILED_PRECONDITION),
     errors.QueueFullError: Status(_C.RESOURCE_EXHAUSTED, retryable=True),

@@ -25,11 +25,20 @@ class Reader(Enum):
 
     E2FGVI = "e2fgvi"
     BASICVSR_PP = "basicvsr_pp"
+    SAM2 = "sam2"
+    SAMWISE = "samwise"
+    TOKENIZER = "tokenizer"
+    DETECTOR = "detector"
+
+    @property
+    def takes_folder(self) -> bool:
+        """Whether its files come as a folder in transformers' layout."""
+        return self in (Reader.TOKENIZER, Reader.DETECTOR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightsFile:
-    """One file of weights as its publisher offers it.
+    """One file (or folder) of weights as its publisher offers it.
 
     Attributes:
         name: the published file's name.
@@ -57,6 +66,9 @@ class ModelCard:
         terms: what to know beyond that; empty where there is nothing.
         paper: where it was published; empty for our own.
         weights: what it needs; None where nothing.
+        requires: other cards that must be there too, by name.
+        understands_text: of P-MASK: whether a sentence is enough.
+        auxiliary: only a part of others; cannot be chosen by itself.
     """
 
     name: str
@@ -67,6 +79,9 @@ class ModelCard:
     terms: str = ""
     paper: str = ""
     weights: WeightsFile | None = None
+    requires: tuple[str, ...] = ()
+    understands_text: bool = False
+    auxiliary: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,10 +184,93 @@ CARDS += tuple(
     )
 )  # fmt: skip
 
+CARDS += tuple(
+    ModelCard(
+        name=f"sam2.1/{size}",
+        stage=Stage.P_MASK,
+        description=f"Masks from clicks, boxes and painted masks; {what}.",
+        licence="Apache-2.0",
+        commercial_use=True,
+        paper="Ravi et al., SAM 2, 2024",
+        weights=WeightsFile(
+            name=f"sam2.1_hiera_{size}.pt",
+            origin="dl.fbaipublicfiles.com/segment_anything_2/092824",
+            reader=Reader.SAM2,
+        ),
+    )
+    for size, what in (
+        ("tiny", "the fastest"),
+        ("small", "fast"),
+        ("base_plus", "a good choice on a GPU"),
+        ("large", "the most exact"),
+    )
+)
+
+CARDS += (
+    ModelCard(
+        name="roberta/tokenizer",
+        stage=Stage.P_MASK,
+        description="Cuts sentences into the tokens that SAMWISE reads; no model by itself.",
+        licence="MIT",
+        commercial_use=True,
+        paper="Liu et al., RoBERTa, 2019",
+        weights=WeightsFile(
+            name="roberta-base",
+            origin="hub id FacebookAI/roberta-base: tokenizer.json, vocab.json, merges.txt",
+            reader=Reader.TOKENIZER,
+        ),
+        auxiliary=True,
+    ),
+    ModelCard(
+        name="samwise/mevis",
+        stage=Stage.P_MASK,
+        description="Masks from a sentence, followed through time; clicks correct.",
+        licence="CC-BY-NC-SA-4.0",
+        commercial_use=False,
+        terms="No licence of its own: the code is Apache-2.0, the training data (MeViS) "
+        "non-commercial.",
+        paper="Cuttano et al., SAMWISE, CVPR 2025",
+        weights=WeightsFile(
+            name="final_model_mevis.pth",
+            origin="Google Drive, id 1Molt2up2bP41ekeczXWQU-LWTskKJOV2",
+            reader=Reader.SAMWISE,
+        ),
+        requires=("roberta/tokenizer",),
+        understands_text=True,
+    ),
+    ModelCard(
+        name="grounding/dino_tiny",
+        stage=Stage.P_MASK,
+        description="A detector finds what a sentence names on key frames; SAM 2.1 follows it.",
+        licence="Apache-2.0",
+        commercial_use=True,
+        paper="Liu et al., Grounding DINO, 2023",
+        weights=WeightsFile(
+            name="grounding-dino-tiny",
+            origin="hub id IDEA-Research/grounding-dino-tiny",
+            reader=Reader.DETECTOR,
+        ),
+        requires=("sam2.1/base_plus",),
+        understands_text=True,
+    ),
+)
+
 PROFILES = (
     Profile(
         name="embedded",
         p_mask="embedded/masks",
+        nof_eraser="embedded/propagation",
+        ur_net="embedded/lanczos",
+    ),
+    Profile(
+        name="paper",
+        p_mask="samwise/mevis",
+        nof_eraser="e2fgvi_hq",
+        ur_net="basicvsr_pp/reds4",
+    ),
+    Profile(
+        name="commercial",
+        p_mask="grounding/dino_tiny",
         nof_eraser="embedded/propagation",
         ur_net="embedded/lanczos",
     ),
@@ -217,10 +315,11 @@ def chosen(profile_name: str, stage: Stage, override: str = "") -> ModelCard:
     if not override or override == _EMBEDDED:
         return card(getattr(base, stage.value))
     found = card(override)
-    if found.stage is not stage:
-        fitting = [c.name for c in CARDS if c.stage is stage]
+    if found.stage is not stage or found.auxiliary:
+        fitting = [c.name for c in CARDS if c.stage is stage and not c.auxiliary]
+        what = "a part of others" if found.auxiliary else f"for {found.stage.value}"
         raise ModelNotFoundError(
-            f"model {override!r} is for {found.stage.value}, not for {stage.value}: "
+            f"model {override!r} is {what}, not for {stage.value}: "
             f"choose one of {', '.join(fitting)}"
         )
     return found

@@ -11,6 +11,7 @@ from torch import Tensor
 from peanut_models.errors import InvalidInputError, WeightsMissingError
 from peanut_models.nof_eraser import convert as e2fgvi
 from peanut_models.nof_eraser.config import NetworkConfig
+from peanut_models.p_mask import convert as p_mask
 from peanut_models.ur_net import convert as basicvsr_pp
 from peanut_models.zoo.cards import ModelCard, Reader
 from peanut_models.zoo.store import Installed, ModelStore, file_sha256
@@ -35,6 +36,9 @@ def add(store: ModelStore, card: ModelCard, path: Path) -> Installed:
         raise InvalidInputError(
             f"model {card.name} ships with the package: there is nothing to add"
         )
+    if card.weights.reader.takes_folder:
+        _check_folder(card, path)
+        return store.put_folder(card, path)
     if not path.is_file():
         raise WeightsMissingError(f"no weights at {path}: give the path of {card.weights.name}")
     sha256 = file_sha256(path)
@@ -73,12 +77,43 @@ def _check_basicvsr_pp(card: ModelCard, published: Mapping[str, Tensor]) -> None
         )
 
 
+def _check_sam2(card: ModelCard, published: Mapping[str, Tensor]) -> None:
+    p_mask.build_sam2(published, p_mask.sam2_config_of(published))
+
+
+def _check_samwise(card: ModelCard, published: Mapping[str, Tensor]) -> None:
+    p_mask.samwise_to_ours(published, p_mask.samwise_config_of(published))
+
+
+_NEEDED_FILES = {
+    Reader.TOKENIZER: (("tokenizer.json",), ("vocab.json", "merges.txt")),
+    Reader.DETECTOR: (("config.json", "model.safetensors"),),
+}
+"""Per kind of folder, the sets of files of which one must be there."""
+
+
+def _check_folder(card: ModelCard, folder: Path) -> None:
+    """Refuse a folder that lacks files, or holds weights that would have to be unpickled."""
+    assert card.weights is not None
+    wanted = _NEEDED_FILES[card.weights.reader]
+    there = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
+    if not any(set(names) <= there for names in wanted):
+        needed = " or ".join(" and ".join(names) for names in wanted)
+        raise WeightsMissingError(
+            f"{folder} is no folder with {needed}: give the folder of {card.weights.origin}"
+        )
+
+
 _READERS: dict[Reader, Callable[[Path], dict[str, Tensor]]] = {
     Reader.E2FGVI: e2fgvi.read_checkpoint,
     Reader.BASICVSR_PP: basicvsr_pp.read_checkpoint,
+    Reader.SAM2: p_mask.read_checkpoint,
+    Reader.SAMWISE: p_mask.read_checkpoint,
 }
 
 _CHECKS: dict[Reader, Callable[[ModelCard, Mapping[str, Tensor]], None]] = {
     Reader.E2FGVI: _check_e2fgvi,
     Reader.BASICVSR_PP: _check_basicvsr_pp,
+    Reader.SAM2: _check_sam2,
+    Reader.SAMWISE: _check_samwise,
 }

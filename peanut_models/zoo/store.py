@@ -1,6 +1,6 @@
 """Weights on this machine: blobs named by their content, and a manifest per model.
 
-    models/blobs/<sha256>.safetensors
+    models/blobs/<sha256>.safetensors (or a folder <sha256>, where a model comes as one)
     models/manifests/<model>.json
 
 Both appear complete or not at all, so a crash leaves nothing half installed. Nothing here imports
@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from peanut_models.errors import InvalidInputError, WeightsMissingError
 from peanut_models.zoo.cards import ModelCard
+from peanut_models.zoo.cards import card as named_card
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,7 @@ class Installed:
         source_sha256: of that file.
         blob_sha256: of the tensors as stored here; results are keyed by it.
         bytes: size of the blob.
+        is_folder: the blob is a folder of files.
     """
 
     model: str
@@ -38,6 +41,7 @@ class Installed:
     source_sha256: str
     blob_sha256: str
     bytes: int
+    is_folder: bool = False
 
 
 class ModelStore:
@@ -60,11 +64,12 @@ class ModelStore:
         except (OSError, ValueError, TypeError):
             # A manifest that cannot be read is as good as none: adding the model mends it.
             return None
-        return found if self._blob(found.blob_sha256).is_file() else None
+        return found if self._blob(found).exists() else None
 
     def ready(self, card: ModelCard) -> bool:
-        """Whether the model can be used: it needs no weights, or they are here."""
-        return card.weights is None or self.find(card) is not None
+        """Whether the model can be used: all that it needs is here."""
+        own = card.weights is None or self.find(card) is not None
+        return own and all(self.ready(named_card(name)) for name in card.requires)
 
     def path(self, card: ModelCard) -> Path:
         """The blob of a card.
@@ -72,10 +77,16 @@ class ModelStore:
         Raises:
             WeightsMissingError: it is not here; the message names the command that adds it.
         """
-        return self._blob(self.require(card).blob_sha256)
+        return self._blob(self.require(card))
 
     def require(self, card: ModelCard) -> Installed:
-        """What is installed for a card that needs weights, or raise WeightsMissingError."""
+        """What is installed for a card that needs weights.
+
+        Raises:
+            WeightsMissingError: they, or those of a model that it requires, are not here.
+        """
+        for name in card.requires:
+            self.require(named_card(name))
         found = self.find(card)
         if found is None:
             file = card.weights.name if card.weights else "its weights"
@@ -105,7 +116,8 @@ class ModelStore:
         try:
             write(part)
             digest = file_sha256(part)
-            part.replace(self._blob(digest))
+            size = part.stat().st_size
+            part.replace(blobs / f"{digest}.safetensors")
         finally:
             part.unlink(missing_ok=True)
         installed = Installed(
@@ -113,14 +125,43 @@ class ModelStore:
             source_name=source.name,
             source_sha256=source_sha256,
             blob_sha256=digest,
-            bytes=self._blob(digest).stat().st_size,
+            bytes=size,
         )
-        manifest = self._manifest(card.name)
+        self._write_manifest(installed)
+        return installed
+
+    def put_folder(self, card: ModelCard, source: Path) -> Installed:
+        """Store a copy of a folder's files and make it the card's."""
+        blobs = self._folder / "blobs"
+        blobs.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(dir=blobs, suffix=".part"))
+        try:
+            for file in sorted(source.iterdir()):
+                if file.is_file():
+                    shutil.copyfile(file, part / file.name)
+            digest = folder_sha256(part)
+            target = blobs / digest
+            if not target.exists():
+                part.replace(target)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        installed = Installed(
+            model=card.name,
+            source_name=source.name,
+            source_sha256=digest,
+            blob_sha256=digest,
+            bytes=sum(file.stat().st_size for file in target.iterdir()),
+            is_folder=True,
+        )
+        self._write_manifest(installed)
+        return installed
+
+    def _write_manifest(self, installed: Installed) -> None:
+        manifest = self._manifest(installed.model)
         manifest.parent.mkdir(parents=True, exist_ok=True)
         draft = manifest.with_suffix(".part")
         draft.write_text(json.dumps(asdict(installed), indent=2), encoding="utf-8")
         draft.replace(manifest)
-        return installed
 
     def remove(self, card: ModelCard) -> bool:
         """Forget a model; its blob goes unless another model uses it. False if none was there."""
@@ -130,7 +171,7 @@ class ModelStore:
             return False
         others = (self._folder / "manifests").rglob("*.json")
         if not any(found.blob_sha256 in other.read_text(encoding="utf-8") for other in others):
-            self._blob(found.blob_sha256).unlink(missing_ok=True)
+            _delete(self._blob(found))
         return True
 
     def verify(self, card: ModelCard) -> Installed:
@@ -141,7 +182,8 @@ class ModelStore:
             InvalidInputError: the blob is damaged.
         """
         found = self.require(card)
-        actual = file_sha256(self._blob(found.blob_sha256))
+        blob = self._blob(found)
+        actual = folder_sha256(blob) if found.is_folder else file_sha256(blob)
         if actual != found.blob_sha256:
             raise InvalidInputError(
                 f"the stored weights of {card.name} are damaged (SHA-256 {actual[:12]}, expected "
@@ -149,11 +191,27 @@ class ModelStore:
             )
         return found
 
-    def _blob(self, sha256: str) -> Path:
-        return self._folder / "blobs" / f"{sha256}.safetensors"
+    def _blob(self, installed: Installed) -> Path:
+        suffix = "" if installed.is_folder else ".safetensors"
+        return self._folder / "blobs" / f"{installed.blob_sha256}{suffix}"
 
     def _manifest(self, model: str) -> Path:
         return self._folder / "manifests" / f"{model}.json"
+
+
+def _delete(blob: Path) -> None:
+    if blob.is_dir():
+        shutil.rmtree(blob)
+    else:
+        blob.unlink(missing_ok=True)
+
+
+def folder_sha256(folder: Path) -> str:
+    """SHA-256 over the names and contents of a folder's files."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.iterdir()):
+        digest.update(f"{file.name} {file_sha256(file)}\n".encode())
+    return digest.hexdigest()
 
 
 def file_sha256(path: Path) -> str:

@@ -13,6 +13,8 @@ from peanut_models.errors import FrameRangeError
 from peanut_models.ranges import FrameRange
 
 MAX_GROW_PX = 256
+# What text encoders read is far less; more is a paste by mistake.
+MAX_TEXT_CHARACTERS = 1000
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -45,27 +47,50 @@ class PaintedMask:
     png: bytes
 
 
-Prompt = Point | Box | PaintedMask
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """What the target is, in words; it holds for the whole range, whatever its frame."""
+
+    frame_index: int
+    text: str
+
+
+Prompt = Point | Box | PaintedMask | Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One object to remove."""
+    """One object to remove.
+
+    Attributes:
+        id: given by the client, unique within its edit.
+        name: what people call it; may be empty.
+        prompts: what the user said about it, in order.
+        mask_frames: frames that have the mask that follows from these prompts.
+        revision: counts the changes of its prompts; undo goes back in it.
+        last_revision: how far redo can go.
+    """
 
     id: str
     name: str
     prompts: tuple[Prompt, ...]
     mask_frames: int = 0
+    revision: int = 0
+    last_revision: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskFrame:
-    """The mask of one target on one frame: 1-bit PNG; confidence 0 (lost) to 1 (certain)."""
+    """The mask of one target on one frame: 1-bit PNG; confidence 0 (lost) to 1 (certain).
+
+    `doubt` says in words why the frame should be looked at; empty where there is no reason.
+    """
 
     target_id: str
     frame_index: int
     png: bytes
     confidence: float
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +163,9 @@ def check_prompts(edit: Edit, prompts: Iterable[Prompt]) -> None:
                 _check_box(edit.clip, prompt)
             case PaintedMask():
                 _check_mask(edit.clip, prompt)
+            case Text():
+                _check_text(prompt)
+    _check_contradictions(prompts)
     if not any(not isinstance(p, Point) or p.positive for p in prompts):
         raise PromptError(
             "no prompt says where the target is: give a point on it, a box around it or a mask"
@@ -174,6 +202,31 @@ def _check_mask(clip: ClipInfo, mask: PaintedMask) -> None:
             f"the mask on frame {mask.frame_index} is {size[0]}x{size[1]}, but the clip is "
             f"{clip.width}x{clip.height}: a mask must have the clip's size"
         )
+
+
+def _check_text(prompt: Text) -> None:
+    if not prompt.text.strip():
+        raise PromptError(
+            "the text is empty: say what must go, such as 'the man in the red jacket'"
+        )
+    if len(prompt.text) > MAX_TEXT_CHARACTERS:
+        raise PromptError(
+            f"the text has {len(prompt.text)} characters: {MAX_TEXT_CHARACTERS} at most; one "
+            "sentence about the object works best"
+        )
+
+
+def _check_contradictions(prompts: Iterable[Prompt]) -> None:
+    """Refuse clicks that say yes and no to the same pixel of the same frame."""
+    said: dict[tuple[int, int, int], bool] = {}
+    for point in prompts:
+        if isinstance(point, Point):
+            pixel = (point.frame_index, round(point.x_px), round(point.y_px))
+            if said.setdefault(pixel, point.positive) != point.positive:
+                raise PromptError(
+                    f"point ({point.x_px:g}, {point.y_px:g}) on frame {point.frame_index} is said "
+                    "to be on the target and not on it: take one of the two back"
+                )
 
 
 def png_size(png: bytes) -> tuple[int, int] | None:

@@ -6,32 +6,28 @@ import json
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
-from peanut_daemon.edits.model import (
-    Approval,
-    Box,
-    Edit,
-    MaskFrame,
-    PaintedMask,
-    Point,
-    Prompt,
-    Target,
-    matte_hash,
-)
+from peanut_daemon.edits.model import Approval, Edit, MaskFrame, matte_hash
+from peanut_daemon.edits.targets import TargetStore
 from peanut_daemon.errors import EditNotFoundError, NotApprovedError
 from peanut_daemon.media import ClipInfo
 from peanut_models.ranges import FrameRange
 
 
 class EditStore:
-    """All edits of one daemon."""
+    """All edits of one daemon.
+
+    Attributes:
+        targets: their targets, prompts and masks.
+    """
 
     def __init__(
         self, database: sqlite3.Connection, clock: Callable[[], float] = time.time
     ) -> None:
         self._db = database
         self._clock = clock
+        self.targets = TargetStore(database)
 
     def create(self, clip: ClipInfo, frame_range: FrameRange, otio: str = "") -> Edit:
         """Store a new edit without targets."""
@@ -68,48 +64,11 @@ class EditStore:
         self.get(edit_id)
         self._db.execute("DELETE FROM edits WHERE id = ?", (edit_id,))
 
-    def set_prompts(self, edit_id: str, target: Target) -> None:
-        """Replace all that was said about a target; its masks and the approval fall with it."""
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute(
-                "DELETE FROM targets WHERE edit_id = ? AND id = ?", (edit_id, target.id)
-            )
-            self._db.execute(
-                "INSERT INTO targets VALUES (?, ?, ?)", (edit_id, target.id, target.name)
-            )
-            self._db.executemany(
-                "INSERT INTO prompts VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (edit_id, target.id, position, *_prompt_row(prompt))
-                    for position, prompt in enumerate(target.prompts)
-                ],
-            )
-            self._db.execute("DELETE FROM approvals WHERE edit_id = ?", (edit_id,))
-
-    def put_mask(self, edit_id: str, mask: MaskFrame) -> None:
-        """Store one mask, replacing an earlier one of that frame."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO masks VALUES (?, ?, ?, ?, ?)",
-            (edit_id, mask.target_id, mask.frame_index, mask.png, mask.confidence),
-        )
-
     def masks(
         self, edit_id: str, frame_range: FrameRange, target_id: str = ""
     ) -> Iterator[MaskFrame]:
-        """Stored masks of a range in order of frames; of all targets unless one is named."""
-        rows = self._db.execute(
-            "SELECT * FROM masks WHERE edit_id = ? AND frame_index >= ? AND frame_index < ? "
-            "AND (? = '' OR target_id = ?) ORDER BY frame_index, target_id",
-            (edit_id, frame_range.start, frame_range.end, target_id, target_id),
-        )
-        for row in rows:
-            yield MaskFrame(
-                target_id=row["target_id"],
-                frame_index=row["frame_index"],
-                png=row["png"],
-                confidence=row["confidence"],
-            )
+        """Masks of a range in order of frames; of all targets unless one is named."""
+        return self.targets.masks(edit_id, frame_range, target_id)
 
     def approve(self, edit_id: str, grow_px: int, feather_px: int) -> Approval:
         """Freeze a copy of all masks as the edit's matte.
@@ -128,7 +87,7 @@ class EditStore:
                     f"target {target.id!r} of edit {edit_id} has masks on {target.mask_frames} of "
                     f"{len(edit.frame_range)} frames: let the tracking finish first"
                 )
-        masks = list(self.masks(edit_id, edit.frame_range))
+        masks = list(self.targets.masks(edit_id, edit.frame_range))
         approval = Approval(
             matte_hash=matte_hash(masks, grow_px, feather_px),
             grow_px=grow_px,
@@ -160,39 +119,16 @@ class EditStore:
         return masks
 
     def _edit(self, row: sqlite3.Row) -> Edit:
+        frame_range = FrameRange(row["range_start"], row["range_end"])
         return Edit(
             id=row["id"],
             clip=ClipInfo.from_dict(json.loads(row["clip"])),
-            frame_range=FrameRange(row["range_start"], row["range_end"]),
+            frame_range=frame_range,
             otio=row["otio"],
-            targets=self._targets(row["id"]),
+            targets=self.targets.of_edit(row["id"], frame_range),
             approval=self._approval(row["id"]),
             created_at=row["created_at"],
         )
-
-    def _targets(self, edit_id: str) -> tuple[Target, ...]:
-        rows = self._db.execute(
-            "SELECT id, name, (SELECT count(*) FROM masks WHERE masks.edit_id = targets.edit_id "
-            "AND masks.target_id = targets.id) AS mask_frames FROM targets WHERE edit_id = ? "
-            "ORDER BY rowid",
-            (edit_id,),
-        )
-        return tuple(
-            Target(
-                id=row["id"],
-                name=row["name"],
-                prompts=self._prompts(edit_id, row["id"]),
-                mask_frames=row["mask_frames"],
-            )
-            for row in rows.fetchall()
-        )
-
-    def _prompts(self, edit_id: str, target_id: str) -> tuple[Prompt, ...]:
-        rows: Sequence[sqlite3.Row] = self._db.execute(
-            "SELECT * FROM prompts WHERE edit_id = ? AND target_id = ? ORDER BY position",
-            (edit_id, target_id),
-        ).fetchall()
-        return tuple(_prompt(row) for row in rows)
 
     def _approval(self, edit_id: str) -> Approval | None:
         row = self._db.execute("SELECT * FROM approvals WHERE edit_id = ?", (edit_id,)).fetchone()
@@ -204,26 +140,3 @@ class EditStore:
             feather_px=row["feather_px"],
             approved_at=row["approved_at"],
         )
-
-
-def _prompt_row(prompt: Prompt) -> tuple[int, str, str, bytes | None]:
-    match prompt:
-        case Point():
-            numbers = [prompt.x_px, prompt.y_px, prompt.positive]
-            return prompt.frame_index, "point", json.dumps(numbers), None
-        case Box():
-            numbers = [prompt.x0_px, prompt.y0_px, prompt.x1_px, prompt.y1_px]
-            return prompt.frame_index, "box", json.dumps(numbers), None
-        case PaintedMask():
-            return prompt.frame_index, "mask", "[]", prompt.png
-
-
-def _prompt(row: sqlite3.Row) -> Prompt:
-    frame_index, numbers = row["frame_index"], json.loads(row["numbers"])
-    if row["kind"] == "mask":
-        return PaintedMask(frame_index=frame_index, png=row["png"])
-    if row["kind"] == "point":
-        x, y, positive = numbers
-        return Point(frame_index=frame_index, x_px=x, y_px=y, positive=positive)
-    x0, y0, x1, y1 = numbers
-    return Box(frame_index=frame_index, x0_px=x0, y0_px=y0, x1_px=x1, y1_px=y1)

@@ -262,6 +262,10 @@ def shown_by(
         length = seconds(clip.source_range.duration) * lasting + sum(handles) * speed
         first, last = head * rate.fraction, (head + length) * rate.fraction
         begin, end = math.floor(first + FRAME_TOLERANCE), math.ceil(last - FRAME_TOLERANCE)
+        if count is not None and end == count + 1:
+            # Between two rates a clip may end inside a frame that nobody samples.
+            sample = rate_of(clip.source_range.duration).frame_duration * speed * rate.fraction
+            end = max(count, math.floor(last - sample + FRAME_TOLERANCE) + 1)
         if begin < 0 or (count is not None and end > count):
             raise FrameRangeError(
                 f"clip {where} shows frames [{begin}, {end}) of {path.name}, which has "

@@ -115,9 +115,12 @@ def plan_render(
 
 
 def _scale_parts(settings: RenderSettings) -> list[object]:
-    if settings.working_scale == 1:
-        return []
-    return [settings.working_scale, settings.upscaler.key]
+    parts: list[object] = []
+    if settings.working_scale != 1:
+        parts += [settings.working_scale, settings.upscaler.key]
+    if settings.sparse_stride != 1:
+        parts.append(f"every {settings.sparse_stride}")
+    return parts
 
 
 def _donor_parts(settings: RenderSettings) -> list[object]:

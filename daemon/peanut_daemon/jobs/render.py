@@ -85,6 +85,7 @@ def task_for(work: RenderWork, piece: Piece) -> Task:
                 eraser=settings.eraser,
                 upscaler=settings.upscaler,
                 working_scale=settings.working_scale,
+                sparse_stride=settings.sparse_stride,
                 donors=tuple(donor.path for donor in settings.donors),
                 donor_confidence=settings.donor_confidence,
                 key=piece.key,

@@ -117,6 +117,7 @@ class Renders:
             working_scale=size.scale,
             working_reason=size.reason,
             upscaler_reason=suited.reason,
+            sparse_stride=self._settings.sparse_stride if eraser.weights else 1,
         )
         self._check_outputs(edit, settings)
         self._scheduler.check_room()

@@ -11,12 +11,17 @@ from peanut_daemon import convert
 from peanut_daemon.edits.model import Target
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.errors import EditNotFoundError, InvalidRequestError
-from peanut_daemon.jobs.tracking import Tracking, TrackRequest
+from peanut_daemon.jobs.tracking import Direction, Tracking, TrackRequest
 from peanut_models.errors import FrameRangeError
+
+DIRECTIONS = {
+    masks_pb2.TRACK_DIRECTION_FORWARD: Direction.FORWARD,
+    masks_pb2.TRACK_DIRECTION_BACKWARD: Direction.BACKWARD,
+}
 
 
 class MaskService(masks_pb2_grpc.MaskServiceServicer):
-    """Masks: track, fetch, approve."""
+    """Masks: track, undo, fetch, approve."""
 
     def __init__(self, edits: EditStore, tracking: Tracking) -> None:
         self._edits = edits
@@ -36,6 +41,16 @@ class MaskService(masks_pb2_grpc.MaskServiceServicer):
                     frames_total=tracked.frames_total,
                 )
                 yield masks_pb2.TrackMasksResponse(progress=progress)
+
+    async def UndoPrompts(  # noqa: N802
+        self, request: masks_pb2.UndoPromptsRequest, context: Any
+    ) -> masks_pb2.UndoPromptsResponse:
+        """Go one revision back, or forth again."""
+        edit = self._edits.get(request.edit_id)
+        target = self._edits.targets.move(
+            edit.id, request.target_id, 1 if request.redo else -1, edit.frame_range
+        )
+        return masks_pb2.UndoPromptsResponse(target=convert.from_target(target))
 
     async def FetchMasks(  # noqa: N802
         self, request: masks_pb2.FetchMasksRequest, context: Any
@@ -72,6 +87,9 @@ async def _requests(
             raise InvalidRequestError("a tracking request names no target: set target_id")
         yield TrackRequest(
             edit_id=message.edit_id,
+            playhead=message.playhead_frame if message.HasField("playhead_frame") else None,
+            model=message.p_mask,
+            direction=DIRECTIONS.get(message.direction, Direction.BOTH),
             target=Target(
                 id=message.target_id,
                 name=message.name,

@@ -16,8 +16,9 @@ from peanut_models.embedded.masks import ClassicalMaskTracker
 from peanut_models.embedded.upscaler import LanczosUpscaler
 from peanut_models.errors import ModelNotFoundError, UnsupportedDeviceError, WeightsMissingError
 from peanut_models.nof_eraser.true_pixels import true_pixels_first
-from peanut_models.stages import Eraser, MaskTracker, Upscaler
-from peanut_models.zoo import ModelStore, card, profile
+from peanut_models.stages import Eraser, Upscaler
+from peanut_models.tracking import MaskTracker, OneByOne
+from peanut_models.zoo import ModelStore, card
 
 Backend = TypeVar("Backend", MaskTracker, Eraser, Upscaler)
 
@@ -43,25 +44,28 @@ class Backends:
         self._found = found
         self._loaded: dict[str, Any] = {}
 
-    def tracker(self, profile_name: str) -> MaskTracker:
-        """P-MASK of a profile."""
-        name = profile(profile_name).p_mask
-        if name == "embedded/masks":
-            return self._kept(name, ClassicalMaskTracker)
-        raise _unknown(name)
+    def tracker(self, model: ChosenModel) -> MaskTracker:
+        """P-MASK as a request wants it."""
+        if model.name == "embedded/masks":
+            return self._kept(model.key, lambda: OneByOne(ClassicalMaskTracker()))
+        raise _unknown(model.name)
 
-    def eraser(self, model: ChosenModel, scale: int, upscaler: ChosenModel) -> Eraser:
+    def eraser(
+        self, model: ChosenModel, scale: int, upscaler: ChosenModel, sparse_stride: int = 1
+    ) -> Eraser:
         """NOF-Eraser as a job wants it.
 
         Args:
             model: the back end.
             scale: a network works at this fraction of the source's size.
             upscaler: leads its pixels back.
+            sparse_stride: a network fills every so many frames.
         """
         if model.name == "embedded/propagation":
             return self._kept(model.key, PropagationEraser)
         if model.name in ("e2fgvi", "e2fgvi_hq"):
-            network = self._kept(model.key, lambda: self._network_eraser(model))
+            key = f"{model.key} every {sparse_stride}"
+            network = self._kept(key, lambda: self._network_eraser(model, sparse_stride))
             back = self.upscaler(upscaler) if scale > 1 else None
             return true_pixels_first(network, scale=scale, upscaler=back)
         raise _unknown(model.name)
@@ -74,7 +78,7 @@ class Backends:
             return self._kept(model.key, lambda: self._network_upscaler(model))
         raise _unknown(model.name)
 
-    def _network_eraser(self, model: ChosenModel) -> Eraser:
+    def _network_eraser(self, model: ChosenModel, sparse_stride: int) -> Eraser:
         # Here and not at the top: most workers never load a network, and torch takes seconds.
         from peanut_models.nof_eraser.config import Precision, PredictorConfig
         from peanut_models.nof_eraser.convert import build_network
@@ -85,7 +89,8 @@ class Backends:
         network = build_network(read(self._weights(model)), e2fgvi_config(chosen))
         # On a GPU half the precision is a quarter of the time, and within a grey level.
         precision: Precision = "float16" if device.startswith("cuda") else "float32"
-        return NofEraser(network.to(device), PredictorConfig(precision=precision))
+        config = PredictorConfig(precision=precision, sparse_stride=sparse_stride)
+        return NofEraser(network.to(device), config)
 
     def _network_upscaler(self, model: ChosenModel) -> Upscaler:
         from peanut_models.ur_net.config import Precision, PredictorConfig

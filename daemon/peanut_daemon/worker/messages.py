@@ -17,14 +17,33 @@ from peanut_models.ranges import FrameRange, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedTarget:
+    """A stretch of one target to track.
+
+    Attributes:
+        frames: the stretch, with the prompted frames at its ends.
+        prompts: what was said on frames of it that are not held.
+        text: what was said of the whole range; may be empty.
+        held: PNGs of prompted frames whose masks stay.
+        before: PNGs of the masks that frames had before a correction; empty for a new target.
+    """
+
+    target_id: str
+    frames: FrameRange
+    prompts: tuple[Prompt, ...]
+    text: str
+    held: Mapping[int, bytes]
+    before: Mapping[int, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrackTask:
-    """Compute the masks of one target; answers with `MaskReady` per frame."""
+    """Compute masks; answers with `MaskReady` or `FramesSettled` for the frames of each target."""
 
     clip: ClipInfo
-    frame_range: FrameRange
-    target_id: str
-    prompts: tuple[Prompt, ...]
-    profile: str
+    targets: tuple[TrackedTarget, ...]
+    playhead: int | None
+    tracker: ChosenModel
     working_long_side_px: int
 
 
@@ -36,6 +55,7 @@ class PlateTask:
         masks: PNGs by frame, over the window's span.
         upscaler: what leads back from a fraction of the source's size.
         working_scale: that fraction's divisor: 1, 2 or 4.
+        sparse_stride: a network fills every so many frames.
         donors: clean plates and donor clips.
         donor_confidence: 0 to 1, see `peanut_models.donors`.
         before_key: artifact of the window before; empty for the first.
@@ -49,6 +69,7 @@ class PlateTask:
     eraser: ChosenModel
     upscaler: ChosenModel
     working_scale: int
+    sparse_stride: int
     donors: tuple[Path, ...]
     donor_confidence: float
     key: str
@@ -150,6 +171,14 @@ class MaskReady:
 
 
 @dataclass(frozen=True, slots=True)
+class FramesSettled:
+    """Frames of a `TrackTask` that a correction does not reach: they keep their masks."""
+
+    target_id: str
+    frames: FrameRange
+
+
+@dataclass(frozen=True, slots=True)
 class PictureReady:
     """One picture of a `PictureTask`."""
 
@@ -186,7 +215,9 @@ class Failed:
     damaged_key: str = ""
 
 
-Event = Advanced | MaskReady | PictureReady | Committed | Finished | Cancelled | Failed
+Event = (
+    Advanced | MaskReady | FramesSettled | PictureReady | Committed | Finished | Cancelled | Failed
+)
 
 
 @dataclass(frozen=True, slots=True)

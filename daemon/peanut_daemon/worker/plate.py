@@ -52,7 +52,7 @@ def fill(
         before = _finished_before(task, store, reader)
     alpha = np.stack([_matte(task, k) for k in span])
     plate = fill_window(
-        backends.eraser(task.eraser, task.working_scale, task.upscaler),
+        backends.eraser(task.eraser, task.working_scale, task.upscaler, task.sparse_stride),
         task.window,
         frames,
         alpha > 0,

@@ -121,6 +121,7 @@ def report(task: EncodeTask, count: ProvenanceCount) -> dict[str, Any]:
         "profile": settings.profile,
         "models": task.facts["models"],
         "working_size": {"scale": settings.working_scale, "reason": settings.working_reason},
+        "sparse_stride": settings.sparse_stride,
         "upscaler": {"model": settings.upscaler.name, "reason": settings.upscaler_reason},
         "donors": [str(donor.path) for donor in settings.donors],
         "donor_confidence": settings.donor_confidence,

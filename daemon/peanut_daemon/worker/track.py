@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -12,10 +12,20 @@ from numpy import ndarray
 from peanut_daemon.edits.model import Box, MaskFrame, PaintedMask, Point, Prompt
 from peanut_daemon.media import ClipInfo, ClipReader, mask_from_png, png_from_mask, working_size
 from peanut_daemon.worker.backends import Backends
-from peanut_daemon.worker.messages import Event, MaskReady, TrackTask
+from peanut_daemon.worker.messages import (
+    Event,
+    FramesSettled,
+    MaskReady,
+    TrackedTarget,
+    TrackTask,
+)
 from peanut_daemon.worker.plate import check_unchanged
 from peanut_models import stages
 from peanut_models.ranges import FrameRange
+from peanut_models.tracking import Settled, TargetPrompts, held_mask
+
+Size = tuple[int, int]
+"""Width and height."""
 
 
 class ProxyReader:
@@ -37,31 +47,87 @@ class ProxyReader:
 
 
 def track(task: TrackTask, backends: Backends) -> Iterator[Event]:
-    """Yield the target's masks, prompted frames first."""
-    painted = {p.frame_index: p.png for p in task.prompts if isinstance(p, PaintedMask)}
-    for frame_index, png in painted.items():
-        # Kept at the source's size: the editor drew every pixel of it.
-        yield _ready(task, frame_index, mask_from_png(png), 1.0)
-    if len(painted) == len(task.frame_range):
+    """Yield the masks of all targets, painted ones first."""
+    given: set[tuple[str, int]] = set()
+    for target in task.targets:
+        for prompt in target.prompts:
+            if isinstance(prompt, PaintedMask) and prompt.frame_index in target.frames:
+                # Kept at the source's size: the editor drew every pixel of it.
+                mask = mask_from_png(prompt.png)
+                yield _ready(target.target_id, prompt.frame_index, mask, 1.0)
+                given.add((target.target_id, prompt.frame_index))
+    left = [t for t in task.targets if not _all_given(t, given)]
+    if not left:
         return
     check_unchanged(task.clip)
+    size = working_size(task.clip.width, task.clip.height, task.working_long_side_px)
+    whole = FrameRange(min(t.frames.start for t in left), max(t.frames.end for t in left))
     with ClipReader(task.clip.path) as reader:
-        frames = ProxyReader(reader, task.frame_range, task.working_long_side_px)
-        prompts = at_working_size(task.prompts, task.clip, task.working_long_side_px)
-        for tracked in backends.tracker(task.profile).track(frames, prompts):
-            if tracked.frame_index not in painted:
-                yield _ready(task, tracked.frame_index, tracked.mask, tracked.confidence)
+        frames = ProxyReader(reader, whole, task.working_long_side_px)
+        targets = [_prompts_of(target, task, size) for target in left]
+        tracker = backends.tracker(task.tracker)
+        for event in tracker.track(frames, targets, playhead=task.playhead):
+            if isinstance(event, Settled):
+                yield FramesSettled(event.target_id, event.frames)
+            elif (event.target_id, event.tracked.frame_index) not in given:
+                tracked = event.tracked
+                yield _ready(
+                    event.target_id,
+                    tracked.frame_index,
+                    tracked.mask,
+                    tracked.confidence,
+                    event.doubt,
+                )
+
+
+def _all_given(target: TrackedTarget, given: set[tuple[str, int]]) -> bool:
+    return all(k in target.held or (target.target_id, k) in given for k in target.frames)
+
+
+def _prompts_of(target: TrackedTarget, task: TrackTask, size: Size) -> TargetPrompts:
+    prompts = at_working_size(target.prompts, task.clip, task.working_long_side_px)
+    prompts += [held_mask(k, _at_size(png, size)) for k, png in target.held.items()]
+    return TargetPrompts(
+        target_id=target.target_id,
+        frames=target.frames,
+        prompts=prompts,
+        text=target.text,
+        held=frozenset(target.held),
+        before=_Earlier(target.before, size),
+    )
+
+
+class _Earlier:
+    """The masks that frames had, unpacked when asked for."""
+
+    def __init__(self, pngs: Mapping[int, bytes], size: Size) -> None:
+        self._pngs = pngs
+        self._size = size
+
+    def __call__(self, frame_index: int) -> Bool[ndarray, "h w"] | None:
+        png = self._pngs.get(frame_index)
+        return None if png is None else _at_size(png, self._size)
+
+
+def _at_size(png: bytes, size: Size) -> Bool[ndarray, "h w"]:
+    """A stored mask at working size."""
+    mask = mask_from_png(png)
+    if mask.shape[::-1] == size:
+        return mask
+    small = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return np.asarray(small >= 0.5)
 
 
 def _ready(
-    task: TrackTask, frame_index: int, mask: Bool[ndarray, "h w"], confidence: float
+    target_id: str, frame_index: int, mask: Bool[ndarray, "h w"], confidence: float, doubt: str = ""
 ) -> MaskReady:
     return MaskReady(
         MaskFrame(
-            target_id=task.target_id,
+            target_id=target_id,
             frame_index=frame_index,
             png=png_from_mask(mask),
             confidence=confidence,
+            doubt=doubt,
         )
     )
 
@@ -69,8 +135,11 @@ def _ready(
 def at_working_size(
     prompts: Sequence[Prompt], clip: ClipInfo, long_side_px: int
 ) -> list[stages.Prompt]:
-    """Prompts in source pixels as the tracker wants them: in pixels of the proxy."""
-    width, height = working_size(clip.width, clip.height, long_side_px)
+    """Prompts in source pixels as the tracker wants them: in pixels of the proxy.
+
+    A text has no place in the picture and is left out.
+    """
+    width, height = size = working_size(clip.width, clip.height, long_side_px)
     across, down = width / clip.width, height / clip.height
     scaled: list[stages.Prompt] = []
     for prompt in prompts:
@@ -93,7 +162,6 @@ def at_working_size(
                 )
                 scaled.append(stages.BoxPrompt(frame_index=prompt.frame_index, box_xyxy_px=box))
             case PaintedMask():
-                mask = mask_from_png(prompt.png).astype(np.float32)
-                small = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA) >= 0.5
-                scaled.append(stages.MaskPrompt(frame_index=prompt.frame_index, mask=small))
+                mask = _at_size(prompt.png, size)
+                scaled.append(stages.MaskPrompt(frame_index=prompt.frame_index, mask=mask))
     return scaled

@@ -179,7 +179,13 @@ class PeanutClient:
     # --- masks ---
 
     def track_masks(
-        self, edit_id: str, targets: Iterable[edits_pb2.Target]
+        self,
+        edit_id: str,
+        targets: Iterable[edits_pb2.Target],
+        *,
+        playhead_frame: int | None = None,
+        direction: masks_pb2.TrackDirection = masks_pb2.TRACK_DIRECTION_UNSPECIFIED,
+        p_mask: str = "",
     ) -> Iterator[masks_pb2.TrackMasksResponse]:
         """Turn the prompts of targets into masks; yields masks and progress as they come.
 
@@ -188,6 +194,9 @@ class PeanutClient:
             targets: id, name and prompts of each; drawn one by one while masks come back, so that
                 a caller may give corrections as the user makes them. The stream ends when they
                 are used up and the last one is tracked.
+            playhead_frame: what is near it is tracked first.
+            direction: which way to go from the prompts.
+            p_mask: model that finds the masks; default: the daemon's choice.
 
         Leaving the loop early stops the tracking; masks that were stored stay.
         """
@@ -197,10 +206,19 @@ class PeanutClient:
                 target_id=target.id,
                 name=target.name,
                 prompts=target.prompts,
+                playhead_frame=playhead_frame,
+                direction=direction,
+                p_mask=p_mask,
             )
             for target in targets
         )
         return self._stream(self._masks.TrackMasks, requests)
+
+    def undo_prompts(self, edit_id: str, target_id: str, *, redo: bool = False) -> edits_pb2.Target:
+        """Take the last change of a target's prompts back with its masks, or make it again."""
+        request = masks_pb2.UndoPromptsRequest(edit_id=edit_id, target_id=target_id, redo=redo)
+        response: masks_pb2.UndoPromptsResponse = self._call(self._masks.UndoPrompts, request)
+        return response.target
 
     def fetch_masks(
         self,

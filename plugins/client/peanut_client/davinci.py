@@ -184,9 +184,7 @@ class DavinciInstall:
         """What is there, compared with `version`."""
         recorded = self._recorded()
         found = str(self._read_record().get("version", ""))
-        wrong = tuple(
-            sorted(n for n, digest in recorded.items() if _sha256(Path(n)) != digest)
-        )
+        wrong = tuple(sorted(n for n, digest in recorded.items() if _sha256(Path(n)) != digest))
         if not recorded:
             word = "missing"
         elif wrong:

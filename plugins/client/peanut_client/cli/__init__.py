@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
-from peanut_client.cli import daemon, demo, doctor, jobs, mask, models, remove
+from peanut_client.cli import (
+    daemon,
+    demo,
+    doctor,
+    host,
+    jobs,
+    mask,
+    models,
+    plugins,
+    remove,
+    timeline,
+)
 from peanut_client.cli.app import app
 
-__all__ = ["app", "daemon", "demo", "doctor", "jobs", "main", "mask", "models", "remove"]
+__all__ = [
+    "app",
+    "daemon",
+    "demo",
+    "doctor",
+    "host",
+    "jobs",
+    "main",
+    "mask",
+    "models",
+    "plugins",
+    "remove",
+    "timeline",
+]
 
 
 def main() -> None:

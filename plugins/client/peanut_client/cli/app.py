@@ -21,7 +21,10 @@ from peanut_client.cli.output import Output
 from peanut_client.errors import PeanutError
 
 # In the order of the help: what people came for first.
-COMMANDS = ("demo", "remove", "mask", "jobs", "models", "status", "serve", "stop", "doctor")
+COMMANDS = (
+    *("demo", "remove", "mask", "jobs", "models", "timeline", "plugins"),
+    *("status", "serve", "stop", "doctor", "host"),
+)
 
 
 class PeanutGroup(TyperGroup):

@@ -38,6 +38,8 @@ def mask(
     box: options.Boxes = None,
     mask_file: options.MaskFiles = None,
     masks: options.Masks = None,
+    text: options.Texts = None,
+    p_mask: options.PMask = "",
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
 ) -> None:
@@ -46,12 +48,17 @@ def mask(
     wanted = parse_range(frames)
     check_clip(clip, wanted)
     prompts = parse_prompts(
-        points=point, not_points=not_point, boxes=box, mask_files=mask_file, masks=masks
+        points=point,
+        not_points=not_point,
+        boxes=box,
+        mask_files=mask_file,
+        masks=masks,
+        text=text,
     )
     out = out.expanduser().absolute()
     check_mask_folder(out, overwrite=overwrite)
     with open_client(output) as client:
-        edit = tracked_edit(client, clip, wanted, prompts, output)
+        edit = tracked_edit(client, clip, wanted, prompts, output, p_mask=p_mask)
         try:
             written = write_masks(client.fetch_masks(edit.id, TARGET_ID), out)
         finally:

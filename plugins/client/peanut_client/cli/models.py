@@ -55,7 +55,9 @@ def list_(as_json: options.Json = False) -> None:
 @models.command()
 def add(
     model: Name,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file as published.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file (or folder) as published.")
+    ],
     accept_licence: Annotated[
         bool,
         typer.Option("--accept-licence", help="Say yes to a licence that forbids commercial use."),
@@ -64,8 +66,8 @@ def add(
 ) -> None:
     """Check a published file of weights and keep it for the daemon."""
     output = Output(as_json=as_json)
-    if not file.is_file():
-        raise UsageError(f"{file} does not exist: give the path of the downloaded file")
+    if not file.exists():
+        raise UsageError(f"{file} does not exist: give the path of what was downloaded")
     with open_client(output) as client:
         card = next((m for m in client.list_models() if m.name == model), None)
     if card is None:

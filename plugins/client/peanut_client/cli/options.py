@@ -104,5 +104,19 @@ Masks = Annotated[
         help="Ready masks: a folder of PNGs numbered by frame (00012.png), or one PNG for all.",
     ),
 ]
+Texts = Annotated[
+    str | None,
+    typer.Option(
+        "--text", metavar="SENTENCE", help="What must go, in words; needs a model that reads them."
+    ),
+]
+PMask = Annotated[
+    str,
+    typer.Option(
+        "--p-mask",
+        metavar="MODEL",
+        help="What finds the masks: embedded, or a model's name. Default: the profile's.",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="Id of the job.")]

@@ -56,6 +56,7 @@ def parse_prompts(
     boxes: list[str] | None = None,
     mask_files: list[str] | None = None,
     masks: Path | None = None,
+    text: str | None = None,
 ) -> Prompts:
     """Read the prompt options of one command.
 
@@ -69,11 +70,16 @@ def parse_prompts(
         *(_box(text) for text in boxes or ()),
         *(_mask(text) for text in mask_files or ()),
     ]
+    if text is not None:
+        if not text.strip():
+            raise UsageError("--text is empty: say what must go, such as 'the red car'")
+        sentence = edits_pb2.Prompt(text=edits_pb2.TextPrompt(text=text))
+        tied.append((None, sentence))
     if masks is not None:
         if tied:
             raise UsageError(
                 "--masks already says for every frame what to remove: "
-                "leave out --point, --not-point, --box and --mask-file"
+                "leave out --point, --not-point, --box, --mask-file and --text"
             )
         return Prompts(ready=find_ready_masks(masks))
     if not tied:

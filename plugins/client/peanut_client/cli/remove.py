@@ -35,6 +35,7 @@ def remove(
     box: options.Boxes = None,
     mask_file: options.MaskFiles = None,
     masks: options.Masks = None,
+    text: options.Texts = None,
     deliver: Annotated[
         options.Deliver,
         typer.Option(
@@ -73,6 +74,7 @@ def remove(
         ),
     ] = None,
     overwrite: options.Overwrite = False,
+    p_mask: options.PMask = "",
     nof_eraser: Annotated[
         str,
         typer.Option(
@@ -106,7 +108,12 @@ def remove(
         if not plate.is_file():
             raise UsageError(f"--clean-plate {plate} does not exist: give a still or a clip")
     prompts = parse_prompts(
-        points=point, not_points=not_point, boxes=box, mask_files=mask_file, masks=masks
+        points=point,
+        not_points=not_point,
+        boxes=box,
+        mask_files=mask_file,
+        masks=masks,
+        text=text,
     )
     chosen = choose_codec(out, deliver, codec)
     out = check_output(out, overwrite=overwrite)
@@ -114,7 +121,9 @@ def remove(
         _check_profile(client, profile)
         _check_model(client, "--nof-eraser", nof_eraser, models_pb2.MODEL_STAGE_NOF_ERASER)
         _check_model(client, "--ur-net", ur_net, models_pb2.MODEL_STAGE_UR_NET)
-        edit = tracked_edit(client, clip, wanted, prompts, output)
+        _check_model(client, "--p-mask", p_mask, models_pb2.MODEL_STAGE_P_MASK)
+        finder = p_mask or profile_model(client, profile)
+        edit = tracked_edit(client, clip, wanted, prompts, output, p_mask=finder)
         try:
             client.approve_masks(edit.id, grow_px=grow, feather_px=feather)
             job = client.start_render(
@@ -144,6 +153,11 @@ def _check_profile(client: PeanutClient, profile: str) -> None:
         raise UsageError(
             f"--profile {profile!r} is not known to the daemon: choose one of {', '.join(known)}"
         )
+
+
+def profile_model(client: PeanutClient, profile: str) -> str:
+    """The P-MASK of a profile; empty for the daemon's own choice."""
+    return next((p.p_mask for p in client.server.profiles if p.name == profile), "")
 
 
 def _check_model(

@@ -1,4 +1,4 @@
-"""`peanut timeline`: for hosts without a plugin: look at a timeline, take a clip out, put it back."""
+"""`peanut timeline`: for hosts without a plugin: look, take a clip out, put the result back."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def inspect(file: File, rate: TimelineRate = "", as_json: options.Json = False) 
     for one in answer["timelines"]:
         num, den = one["rate"]
         start = one.get("start_timecode", "no start timecode")
-        output.line(f"{one['name'] or file.name}: {num if den == 1 else f'{num}/{den}'} fps, {start}")
+        output.line(
+            f"{one['name'] or file.name}: {num if den == 1 else f'{num}/{den}'} fps, {start}"
+        )
         rows = [_row(track, item) for track in one["tracks"] for item in track["items"]]
         output.table(("item", "track", "kind", "name", "place", "can be worked on"), rows)
 
@@ -95,7 +97,9 @@ def apply(
     file: File,
     results: Annotated[
         list[Path],
-        typer.Argument(metavar="RESULT", help="The .otio beside a deliverable; several may be given."),
+        typer.Argument(
+            metavar="RESULT", help="The .otio beside a deliverable; several may be given."
+        ),
     ],
     out: Annotated[
         Path,

@@ -23,6 +23,8 @@ def tracked_edit(
     frames: frames_pb2.FrameRange | None,
     prompts: Prompts,
     output: Output,
+    *,
+    p_mask: str = "",
 ) -> edits_pb2.Edit:
     """Make an edit and track its target; nothing of it stays when that fails.
 
@@ -34,7 +36,7 @@ def tracked_edit(
     output.event("edit", edit_id=edit.id)
     try:
         target = prompts.target(edit.range, client.server.limits.max_message_bytes)
-        _track_with_retries(client, edit, target, output)
+        _track_with_retries(client, edit, target, output, p_mask)
     except BaseException:
         discard_edit(client, edit.id)
         raise
@@ -50,12 +52,16 @@ def discard_edit(client: PeanutClient, edit_id: str) -> None:
 
 
 def _track_with_retries(
-    client: PeanutClient, edit: edits_pb2.Edit, target: edits_pb2.Target, output: Output
+    client: PeanutClient,
+    edit: edits_pb2.Edit,
+    target: edits_pb2.Target,
+    output: Output,
+    p_mask: str,
 ) -> None:
     """Track, and again when the worker had to be restarted meanwhile."""
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            _track(client, edit, target, output)
+            _track(client, edit, target, output, p_mask)
             return
         except PeanutError as error:
             if not error.retryable or attempt == _ATTEMPTS:
@@ -65,7 +71,11 @@ def _track_with_retries(
 
 
 def _track(
-    client: PeanutClient, edit: edits_pb2.Edit, target: edits_pb2.Target, output: Output
+    client: PeanutClient,
+    edit: edits_pb2.Edit,
+    target: edits_pb2.Target,
+    output: Output,
+    p_mask: str,
 ) -> None:
     total = edit.range.end_frame - edit.range.start_frame
     done: set[int] = set()
@@ -74,7 +84,7 @@ def _track(
     try:
         with output.bar("tracking") as bar:
             bar.show(f"tracking 0/{total} frames", 0, total)
-            for response in client.track_masks(edit.id, [target]):
+            for response in client.track_masks(edit.id, [target], p_mask=p_mask):
                 if response.HasField("mask"):
                     _take(response.mask, done, lost)
                     bar.show(f"tracking {len(done)}/{total} frames", len(done), total)

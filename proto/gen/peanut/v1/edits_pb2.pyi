@@ -27,28 +27,34 @@ class Edit(_message.Message):
     def __init__(self, id: _Optional[str] = ..., clip: _Optional[_Union[_frames_pb2.Clip, _Mapping]] = ..., range: _Optional[_Union[_frames_pb2.FrameRange, _Mapping]] = ..., targets: _Optional[_Iterable[_Union[Target, _Mapping]]] = ..., approval: _Optional[_Union[Approval, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Target(_message.Message):
-    __slots__ = ("id", "name", "prompts", "mask_frames")
+    __slots__ = ("id", "name", "prompts", "mask_frames", "revision", "last_revision")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     PROMPTS_FIELD_NUMBER: _ClassVar[int]
     MASK_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    LAST_REVISION_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     prompts: _containers.RepeatedCompositeFieldContainer[Prompt]
     mask_frames: int
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., prompts: _Optional[_Iterable[_Union[Prompt, _Mapping]]] = ..., mask_frames: _Optional[int] = ...) -> None: ...
+    revision: int
+    last_revision: int
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., prompts: _Optional[_Iterable[_Union[Prompt, _Mapping]]] = ..., mask_frames: _Optional[int] = ..., revision: _Optional[int] = ..., last_revision: _Optional[int] = ...) -> None: ...
 
 class Prompt(_message.Message):
-    __slots__ = ("frame_index", "point", "box", "mask")
+    __slots__ = ("frame_index", "point", "box", "mask", "text")
     FRAME_INDEX_FIELD_NUMBER: _ClassVar[int]
     POINT_FIELD_NUMBER: _ClassVar[int]
     BOX_FIELD_NUMBER: _ClassVar[int]
     MASK_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
     frame_index: int
     point: PointPrompt
     box: BoxPrompt
     mask: MaskPrompt
-    def __init__(self, frame_index: _Optional[int] = ..., point: _Optional[_Union[PointPrompt, _Mapping]] = ..., box: _Optional[_Union[BoxPrompt, _Mapping]] = ..., mask: _Optional[_Union[MaskPrompt, _Mapping]] = ...) -> None: ...
+    text: TextPrompt
+    def __init__(self, frame_index: _Optional[int] = ..., point: _Optional[_Union[PointPrompt, _Mapping]] = ..., box: _Optional[_Union[BoxPrompt, _Mapping]] = ..., mask: _Optional[_Union[MaskPrompt, _Mapping]] = ..., text: _Optional[_Union[TextPrompt, _Mapping]] = ...) -> None: ...
 
 class PointPrompt(_message.Message):
     __slots__ = ("x_px", "y_px", "negative")
@@ -77,6 +83,12 @@ class MaskPrompt(_message.Message):
     PNG_FIELD_NUMBER: _ClassVar[int]
     png: bytes
     def __init__(self, png: _Optional[bytes] = ...) -> None: ...
+
+class TextPrompt(_message.Message):
+    __slots__ = ("text",)
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    def __init__(self, text: _Optional[str] = ...) -> None: ...
 
 class Approval(_message.Message):
     __slots__ = ("matte_hash", "grow_px", "feather_px", "approved_at")

@@ -1,6 +1,7 @@
 from peanut.v1 import edits_pb2 as _edits_pb2
 from peanut.v1 import frames_pb2 as _frames_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
@@ -8,29 +9,48 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class TrackDirection(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TRACK_DIRECTION_UNSPECIFIED: _ClassVar[TrackDirection]
+    TRACK_DIRECTION_BOTH: _ClassVar[TrackDirection]
+    TRACK_DIRECTION_FORWARD: _ClassVar[TrackDirection]
+    TRACK_DIRECTION_BACKWARD: _ClassVar[TrackDirection]
+TRACK_DIRECTION_UNSPECIFIED: TrackDirection
+TRACK_DIRECTION_BOTH: TrackDirection
+TRACK_DIRECTION_FORWARD: TrackDirection
+TRACK_DIRECTION_BACKWARD: TrackDirection
+
 class MaskFrame(_message.Message):
-    __slots__ = ("target_id", "frame_index", "png", "confidence")
+    __slots__ = ("target_id", "frame_index", "png", "confidence", "doubt")
     TARGET_ID_FIELD_NUMBER: _ClassVar[int]
     FRAME_INDEX_FIELD_NUMBER: _ClassVar[int]
     PNG_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    DOUBT_FIELD_NUMBER: _ClassVar[int]
     target_id: str
     frame_index: int
     png: bytes
     confidence: float
-    def __init__(self, target_id: _Optional[str] = ..., frame_index: _Optional[int] = ..., png: _Optional[bytes] = ..., confidence: _Optional[float] = ...) -> None: ...
+    doubt: str
+    def __init__(self, target_id: _Optional[str] = ..., frame_index: _Optional[int] = ..., png: _Optional[bytes] = ..., confidence: _Optional[float] = ..., doubt: _Optional[str] = ...) -> None: ...
 
 class TrackMasksRequest(_message.Message):
-    __slots__ = ("edit_id", "target_id", "name", "prompts")
+    __slots__ = ("edit_id", "target_id", "name", "prompts", "playhead_frame", "direction", "p_mask")
     EDIT_ID_FIELD_NUMBER: _ClassVar[int]
     TARGET_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     PROMPTS_FIELD_NUMBER: _ClassVar[int]
+    PLAYHEAD_FRAME_FIELD_NUMBER: _ClassVar[int]
+    DIRECTION_FIELD_NUMBER: _ClassVar[int]
+    P_MASK_FIELD_NUMBER: _ClassVar[int]
     edit_id: str
     target_id: str
     name: str
     prompts: _containers.RepeatedCompositeFieldContainer[_edits_pb2.Prompt]
-    def __init__(self, edit_id: _Optional[str] = ..., target_id: _Optional[str] = ..., name: _Optional[str] = ..., prompts: _Optional[_Iterable[_Union[_edits_pb2.Prompt, _Mapping]]] = ...) -> None: ...
+    playhead_frame: int
+    direction: TrackDirection
+    p_mask: str
+    def __init__(self, edit_id: _Optional[str] = ..., target_id: _Optional[str] = ..., name: _Optional[str] = ..., prompts: _Optional[_Iterable[_Union[_edits_pb2.Prompt, _Mapping]]] = ..., playhead_frame: _Optional[int] = ..., direction: _Optional[_Union[TrackDirection, str]] = ..., p_mask: _Optional[str] = ...) -> None: ...
 
 class TrackMasksResponse(_message.Message):
     __slots__ = ("mask", "progress")
@@ -49,6 +69,22 @@ class TrackProgress(_message.Message):
     frames_done: int
     frames_total: int
     def __init__(self, target_id: _Optional[str] = ..., frames_done: _Optional[int] = ..., frames_total: _Optional[int] = ...) -> None: ...
+
+class UndoPromptsRequest(_message.Message):
+    __slots__ = ("edit_id", "target_id", "redo")
+    EDIT_ID_FIELD_NUMBER: _ClassVar[int]
+    TARGET_ID_FIELD_NUMBER: _ClassVar[int]
+    REDO_FIELD_NUMBER: _ClassVar[int]
+    edit_id: str
+    target_id: str
+    redo: bool
+    def __init__(self, edit_id: _Optional[str] = ..., target_id: _Optional[str] = ..., redo: bool = ...) -> None: ...
+
+class UndoPromptsResponse(_message.Message):
+    __slots__ = ("target",)
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    target: _edits_pb2.Target
+    def __init__(self, target: _Optional[_Union[_edits_pb2.Target, _Mapping]] = ...) -> None: ...
 
 class FetchMasksRequest(_message.Message):
     __slots__ = ("edit_id", "target_id", "range")

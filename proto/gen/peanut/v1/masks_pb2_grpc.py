@@ -40,6 +40,11 @@ class MaskServiceStub(object):
                 request_serializer=peanut_dot_v1_dot_masks__pb2.TrackMasksRequest.SerializeToString,
                 response_deserializer=peanut_dot_v1_dot_masks__pb2.TrackMasksResponse.FromString,
                 _registered_method=True)
+        self.UndoPrompts = channel.unary_unary(
+                '/peanut.v1.MaskService/UndoPrompts',
+                request_serializer=peanut_dot_v1_dot_masks__pb2.UndoPromptsRequest.SerializeToString,
+                response_deserializer=peanut_dot_v1_dot_masks__pb2.UndoPromptsResponse.FromString,
+                _registered_method=True)
         self.FetchMasks = channel.unary_stream(
                 '/peanut.v1.MaskService/FetchMasks',
                 request_serializer=peanut_dot_v1_dot_masks__pb2.FetchMasksRequest.SerializeToString,
@@ -59,19 +64,35 @@ class MaskServiceServicer(object):
     def TrackMasks(self, request_iterator, context):
         """Turns prompts into masks, and goes on listening.
 
-        Each request replaces all prompts of one target and tracks it anew; masks come back as they are
-        computed, prompted frames first, then outwards. Targets that no request names keep their masks. Every
-        mask is stored before it is sent. Setting prompts withdraws the edit's approval. The client closes its
-        side when it has nothing more to say; the daemon closes its own when the last target is tracked. Closing
-        the whole call stops the tracking; masks stored so far stay.
+        Each request replaces all prompts of one target; masks come back as they are computed, prompted frames
+        first, then outwards, what is nearest the playhead before the rest. Targets that wait together are tracked
+        in one pass. Only what the change can affect is tracked: a prompted frame is locked, and a correction
+        reaches the next locked frame on each side, or less far where it changes nothing any more. Targets that no
+        request names keep their masks. Every mask is stored before it is sent. Setting prompts withdraws the
+        edit's approval. The client closes its side when it has nothing more to say; the daemon closes its own
+        when the last target is tracked. Closing the whole call stops the tracking; masks stored so far stay, and
+        the same prompts again go on with what is left.
 
         Errors:
-        INVALID_ARGUMENT: a prompt outside the picture, no positive prompt, a mask that is no PNG or has not the
-        clip's size; fix the prompts.
+        INVALID_ARGUMENT: a prompt outside the picture, no positive prompt, clicks that contradict each other, a
+        text that is empty or too long, a mask that is no PNG or has not the clip's size; fix the prompts.
         OUT_OF_RANGE: a prompt on a frame outside the edit's range; ask for frames that exist.
         NOT_FOUND: no edit has that id; list the edits.
-        FAILED_PRECONDITION: the media file is gone, changed or damaged; follow the message.
+        FAILED_PRECONDITION: the media file is gone, changed or damaged, or a text needs a model that is not here;
+        follow the message.
         UNAVAILABLE: the worker is being restarted; retry with backoff.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndoPrompts(self, request, context):
+        """Takes the last change of a target's prompts back, or makes it again: prompts and masks are as they were, bit
+        by bit. Withdraws the edit's approval.
+
+        Errors:
+        NOT_FOUND: no edit has that id; list the edits.
+        FAILED_PRECONDITION: there is nothing to undo or redo, or no such target; get the edit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -107,6 +128,11 @@ def add_MaskServiceServicer_to_server(servicer, server):
                     servicer.TrackMasks,
                     request_deserializer=peanut_dot_v1_dot_masks__pb2.TrackMasksRequest.FromString,
                     response_serializer=peanut_dot_v1_dot_masks__pb2.TrackMasksResponse.SerializeToString,
+            ),
+            'UndoPrompts': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndoPrompts,
+                    request_deserializer=peanut_dot_v1_dot_masks__pb2.UndoPromptsRequest.FromString,
+                    response_serializer=peanut_dot_v1_dot_masks__pb2.UndoPromptsResponse.SerializeToString,
             ),
             'FetchMasks': grpc.unary_stream_rpc_method_handler(
                     servicer.FetchMasks,
@@ -147,6 +173,33 @@ class MaskService(object):
             '/peanut.v1.MaskService/TrackMasks',
             peanut_dot_v1_dot_masks__pb2.TrackMasksRequest.SerializeToString,
             peanut_dot_v1_dot_masks__pb2.TrackMasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndoPrompts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/peanut.v1.MaskService/UndoPrompts',
+            peanut_dot_v1_dot_masks__pb2.UndoPromptsRequest.SerializeToString,
+            peanut_dot_v1_dot_masks__pb2.UndoPromptsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,9 +38,11 @@ PROMPTS = (
 
 def with_masks(store, clip, png=b"png"):
     edit = store.create(clip, FrameRange(0, 3), "otio text")
-    store.set_prompts(edit.id, Target(id="1", name="car", prompts=PROMPTS))
+    store.targets.revise(edit.id, Target(id="1", name="car", prompts=PROMPTS), FrameRange(0, 3))
     for k in range(3):
-        store.put_mask(edit.id, MaskFrame(target_id="1", frame_index=k, png=png, confidence=0.5))
+        store.targets.put_mask(
+            edit.id, MaskFrame(target_id="1", frame_index=k, png=png, confidence=0.5)
+        )
     return edit
 
 
@@ -61,19 +63,19 @@ def test_everything_is_there_after_the_journal_is_opened_again(store, path, clip
     database.close()
 
 
-def test_new_prompts_drop_masks_and_approval_of_their_target_only(store, clip):
+def test_new_prompts_make_masks_of_their_target_only_pending(store, clip):
     edit = with_masks(store, clip)
-    store.set_prompts(edit.id, Target(id="2", name="", prompts=PROMPTS[:1]))
+    store.targets.revise(edit.id, Target(id="2", name="", prompts=PROMPTS[:1]), FrameRange(0, 3))
     assert [t.mask_frames for t in store.get(edit.id).targets] == [3, 0]
-    store.set_prompts(edit.id, Target(id="1", name="", prompts=PROMPTS[1:]))
-    assert {t.id: t.mask_frames for t in store.get(edit.id).targets} == {"1": 0, "2": 0}
+    store.targets.revise(edit.id, Target(id="1", name="", prompts=PROMPTS[2:]), FrameRange(0, 3))
+    assert {t.id: t.mask_frames for t in store.get(edit.id).targets} == {"1": 1, "2": 0}
 
 
 def test_an_approved_matte_outlives_later_masks(store, clip):
     edit = with_masks(store, clip, b"old")
     approval = store.approve(edit.id, 4, 2)
     with_new = MaskFrame(target_id="1", frame_index=0, png=b"new", confidence=1)
-    store.put_mask(edit.id, with_new)
+    store.targets.put_mask(edit.id, with_new)
     assert store.matte(approval.matte_hash, FrameRange(0, 2)) == {0: [b"old"], 1: [b"old"]}
 
 
@@ -88,7 +90,7 @@ def test_an_unfinished_matte_cannot_be_approved(store, clip):
     edit = store.create(clip, FrameRange(0, 3))
     with pytest.raises(NotApprovedError, match="has no target"):
         store.approve(edit.id, 0, 0)
-    store.set_prompts(edit.id, Target(id="1", name="", prompts=PROMPTS))
+    store.targets.revise(edit.id, Target(id="1", name="", prompts=PROMPTS), FrameRange(0, 3))
     with pytest.raises(NotApprovedError, match="masks on 0 of 3 frames"):
         store.approve(edit.id, 0, 0)
 
