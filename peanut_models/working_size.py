@@ -13,11 +13,11 @@ from peanut_models.errors import InvalidInputError
 SCALES = {"full": 1, "half": 2, "quarter": 4}
 """The sizes by name, and the divisor of width and height."""
 
-BYTES_PER_PX = 3600
+BYTES_PER_PX = 12_000
 """Memory of one window of the network in float32, weights apart, per pixel of its region: 11 local
 and 3 reference frames (`benchmarks/results/working_size.md`)."""
 
-HALF_BYTES_PER_PX = 1800
+HALF_BYTES_PER_PX = 6_000
 """The same in half precision."""
 
 WEIGHT_BYTES = 400 * 2**20
