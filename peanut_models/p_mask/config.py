@@ -9,6 +9,7 @@ from peanut_models.errors import InvalidInputError
 
 Size = Literal["tiny", "base_plus", "large"]
 Version = Literal["2.0", "2.1"]
+TextEncoderName = Literal["roberta", "clip"]
 SwitchMode = Literal["reweight", "all_mask", "avg"]
 
 IMAGE_SIZE_PX = 1024
@@ -137,6 +138,9 @@ class TextConfig:
         InvalidInputError: the layers are not split over the four stages of the image encoder.
     """
 
+    encoder: TextEncoderName = "roberta"
+    """`roberta` as published, or `clip`, the paper's other choice (see `CLIP_TEXT`)."""
+
     layers_per_stage: tuple[int, ...] = (1, 3, 4, 4)
     """Layers beside each stage of the image encoder; an adapter follows all but the first."""
 
@@ -156,11 +160,21 @@ class TextConfig:
     """Longest text in tokens, `<s>` and `</s>` included; the position table ends there."""
 
     def __post_init__(self) -> None:
+        if self.encoder not in ("roberta", "clip"):
+            raise InvalidInputError(
+                f"no text encoder is called {self.encoder!r}: use roberta or clip"
+            )
         if len(self.layers_per_stage) != 4 or min(self.layers_per_stage) < 1:
             raise InvalidInputError(
                 f"layers_per_stage is {self.layers_per_stage}: four stages are needed, each with "
                 "one layer or more"
             )
+
+
+CLIP_TEXT = TextConfig(
+    encoder="clip", width=512, heads=8, feed_forward=2048, vocabulary=49408, max_tokens=77
+)
+"""CLIP-B's text encoder (Radford et al. 2021)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

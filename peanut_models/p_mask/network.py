@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from peanut_models.errors import InvalidInputError
 from peanut_models.p_mask.adapters import CmtAdapter
 from peanut_models.p_mask.backbone import STAGES, ImageFeatures, Sam2
+from peanut_models.p_mask.clip_text import ClipTextEncoder
 from peanut_models.p_mask.cme import (
     CmeSchedule,
     ConditionalMemoryEncoder,
@@ -96,7 +97,11 @@ class PMaskNetwork(nn.Module):
         super().__init__()
         self.config = config = config or NetworkConfig()
         self.sam = Sam2(config.sam)
-        self.text = TextEncoder(config.text)
+        self.text = (
+            TextEncoder(config.text)
+            if config.text.encoder == "roberta"
+            else ClipTextEncoder(config.text)
+        )
         windows = config.hsa_windows if config.hsa else (0, 0, 0)
         self.adapters = nn.ModuleList(
             CmtAdapter(width, config.text.width, window)
@@ -168,7 +173,7 @@ class PMaskNetwork(nn.Module):
             added = self.adapters[k - 1](hidden.permute(0, 3, 1, 2), text)
             hidden, text = hidden + added.vision.permute(0, 2, 3, 1), text + added.text
             stages.append(hidden)
-        return ClipFeatures(self.sam.features(stages), text)
+        return ClipFeatures(self.sam.features(stages), self.text.finish(text, tokens))
 
     def encode_text(
         self, text: Float[Tensor, "1 l d"], verbs: Sequence[int] = ()

@@ -81,6 +81,11 @@ class TextEncoder(nn.Module):
             hidden = layer(hidden, tokens.valid[:, None, None, :])
         return hidden
 
+    def finish(self, hidden: Float[Tensor, "b l d"], tokens: Tokens) -> Float[Tensor, "b l d"]:
+        """The final state, with what stands for the whole text in front: `<s>` is there already."""
+        del tokens
+        return hidden
+
 
 class Tokenizer:
     """RoBERTa's byte-level tokens, from a folder of local files.
