@@ -28,6 +28,9 @@ allocations, which nothing here can foresee."""
 TYPICAL_FLOW_PX = 32
 """Motion per frame that a plan allows for, in feature pixels; more of it costs a little more."""
 
+FRAME_BYTES_PER_PX = 3 * 4
+"""Of a frame as the network takes it, which it is kept as until it is reconstructed."""
+
 MIN_WINDOW_FRAMES = 4
 MIN_TILE_PX = 64
 """Smaller ones compute more surroundings than results; then it is better to refuse."""
@@ -48,7 +51,7 @@ class Plan:
         tile_px: likewise.
         spill: whether features live in host memory.
         device_bytes: predicted peak, without what libraries add.
-        host_bytes: of features in host memory.
+        host_bytes: of the frames that wait in host memory, and of features where they live there.
     """
 
     window_frames: int
@@ -217,7 +220,7 @@ def plan(
         predictor: its window and tile are the largest that are considered; its `spill` is kept
             where it is not None.
         budget_bytes: device memory; a fifth of it is left to libraries.
-        host_bytes: host memory for features; None for no limit.
+        host_bytes: host memory for frames and features; None for no limit.
 
     Raises:
         OutOfDeviceMemoryError: nothing fits.
@@ -279,7 +282,7 @@ def _way(
         precision=predictor.precision,
         spill=spill,
     )
-    host = held_bytes(
+    maps = held_bytes(
         config,
         _feature_side(config, height),
         _feature_side(config, width),
@@ -287,12 +290,13 @@ def _way(
         lookahead_frames=predictor.lookahead_frames,
         precision=predictor.precision,
     )
+    frames = (window + 2 * predictor.lookahead_frames + 1) * FRAME_BYTES_PER_PX * height * width
     return Plan(
         window_frames=window,
         tile_px=tile,
         spill=spill,
         device_bytes=device,
-        host_bytes=host if spill else 0,
+        host_bytes=frames + (maps if spill else 0),
     )
 
 

@@ -89,9 +89,10 @@ class PredictorConfig:
     the plain network, and memory grows with the window."""
 
     lookahead_frames: int = 16
-    """Frames beyond a window from which its backward branches start. What is lost falls by about
-    a quarter with every one of them: with noise for weights, eight give 50 dB against the whole
-    clip at once, and sixteen hold every pixel within one grey level of it
+    """Frames beyond a window from which its backward branches start. What is lost falls with
+    every one of them, how fast is up to the weights: with noise in the published size, eight give
+    57 dB against the whole clip at once, and twelve hold every pixel within one grey level; with
+    noise in a smaller network, thirteen still leave five levels at the worst pixel
     (`benchmarks/results/ur_net.md`)."""
 
     tile_px: int | None = 512
@@ -111,6 +112,10 @@ class PredictorConfig:
     """Device memory that may be used; smaller windows and tiles, then host memory, are taken to
     stay within it. None: what is free on an accelerator, no limit on a CPU."""
 
+    host_bytes: int | None = None
+    """Host memory that spilled features may take; smaller windows are taken to stay within it.
+    None: no limit."""
+
     def __post_init__(self) -> None:
         if self.precision not in ("float32", "float16", "bfloat16"):
             raise InvalidInputError(
@@ -122,6 +127,7 @@ class PredictorConfig:
             ("tile_px", 16),
             ("region_halo_px", 0),
             ("memory_bytes", 1),
+            ("host_bytes", 1),
         ):
             value = getattr(self, name)
             if value is not None and value < least:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -105,7 +106,8 @@ class UrNet:
             frames: all of one size and type.
             flows: one pair of flows between each two neighbours (t to t + 1, t + 1 to t), at any
                 scale, instead of estimating them. Each covers the whole frame, in its own pixels.
-            box_xyxy_px: compute this region only, with a halo; the frames out show just it.
+            box_xyxy_px: compute this region only, with a halo; the frames out show just it. Flows
+                that are not given are then estimated on that part only, too.
 
         Raises:
             InvalidInputError: frames that differ, flows too few or of a wrong shape, a box outside
@@ -125,8 +127,18 @@ class UrNet:
             budget = torch.cuda.mem_get_info(self._device)[0]
         if budget is None:
             return None
-        config = self._network.config
-        return plan(config, height, width, self._config, budget_bytes=budget)
+        config = self._config
+        if self._device.type == "cpu":
+            # Host memory is all there is: moving features there would free nothing.
+            config = replace(config, spill=False)
+        return plan(
+            self._network.config,
+            height,
+            width,
+            config,
+            budget_bytes=budget,
+            host_bytes=config.host_bytes,
+        )
 
     def _enlarged(
         self,

@@ -101,8 +101,12 @@ class Backends:
         device = device_for(self._device, self._found)
         network = build_network(read(self._weights(model)))
         precision: Precision = "float16" if device.startswith("cuda") else "float32"
-        memory = None if device.startswith("cuda") else int(CPU_SHARE * _host_memory_bytes())
-        config = PredictorConfig(precision=precision, memory_bytes=memory or None)
+        host = int(CPU_SHARE * _host_memory_bytes()) or None
+        config = PredictorConfig(
+            precision=precision,
+            memory_bytes=None if device.startswith("cuda") else host,
+            host_bytes=host,
+        )
         return UrNet(network.to(device), config)
 
     def _weights(self, model: ChosenModel) -> Path:
