@@ -9,12 +9,18 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
+from support import basicvsr
 from support.clips import HEIGHT, WIDTH, make_clip
 from support.daemon import RunningDaemon, painted, succeeded, track
 from support.e2fgvi import seeded_checkpoint
+from support.scenes import make_square_clip, square_mask
 
+from peanut.v1 import renders_pb2
 from peanut_client import PeanutError, frame_range
 from peanut_daemon.media import ClipReader
+from peanut_models.ur_net.convert import to_published
+from peanut_models.zoo import ModelStore, card
 
 SCALE = 3
 FRAMES = 4
@@ -115,3 +121,36 @@ def test_the_published_network_by_local_path_fills_what_no_frame_shows(covered_c
     # The weights are noise, so the fill is too; it is another one, and nothing else changed.
     assert (embedded != network)[hidden()].any()
     assert (network[~hidden()] == picture()[~hidden()]).all()
+
+
+def test_an_upscaler_chosen_by_what_the_clip_is(tmp_path):
+    data = tmp_path / "data"
+    # Put there directly: seeded weights have not the hash of the published file.
+    network = basicvsr.seeded_network(basicvsr.TINY)
+    tensors = to_published(network.state_dict(), network.config)
+    ModelStore(data / "models").put(
+        card("basicvsr_pp/reds4"),
+        tmp_path / "seeded.pth",
+        lambda part: save_file({k: v.contiguous() for k, v in tensors.items()}, part),
+        "0",
+    )
+    clip = make_square_clip(tmp_path / "square.mov", frames=6)
+    with RunningDaemon(data, window_frames=3, context_frames=1) as daemon:
+        with daemon.client() as client:
+            edit = client.create_edit(str(clip), frame_range(0, 6))
+            track(client, edit.id, *(painted(square_png(k), k) for k in range(6)))
+            client.approve_masks(edit.id, grow_px=0, feather_px=0)
+            how = {"deliverable": renders_pb2.DELIVERABLE_UPSCALED}
+            frame, report = rendered(client, edit, tmp_path, ur_net="auto", **how)
+            plain, _ = rendered(client, edit, tmp_path, overwrite=True, **how)
+    assert frame.shape == plain.shape == (4 * HEIGHT, 4 * WIDTH, 3)
+    assert report["upscaler"]["model"] == "basicvsr_pp/reds4"
+    assert "camera footage" in report["upscaler"]["reason"]
+    # Noise for weights adds detail to the picture, which is still the same underneath.
+    small = [image.reshape(HEIGHT, 4, WIDTH, 4, 3).mean(axis=(1, 3)) for image in (frame, plain)]
+    assert (frame != plain).any()
+    assert np.abs(small[0] - small[1]).mean() < 40
+
+
+def square_png(frame):
+    return cv2.imencode(".png", square_mask(frame).astype(np.uint8) * 255)[1].tobytes()

@@ -97,7 +97,7 @@ def task_for(work: RenderWork, piece: Piece) -> Task:
                 core=piece.window.core,
                 upscaler=settings.upscaler,
                 key=piece.key,
-                plates=_plates_around(work.plan, piece.window.index),
+                plates=_plates_around(work.plan, piece.window.core),
             )
         case RenderStage.ENCODE:
             return EncodeTask(
@@ -111,9 +111,11 @@ def task_for(work: RenderWork, piece: Piece) -> Task:
             )
 
 
-def _plates_around(plan: RenderPlan, index: int) -> tuple[tuple[FrameRange, str], ...]:
-    """The plate of a window and of its neighbours."""
-    return keys_of(plan, RenderStage.PLATE)[max(0, index - 1) : index + 2]
+def _plates_around(plan: RenderPlan, core: FrameRange) -> tuple[tuple[FrameRange, str], ...]:
+    """The plates of a stretch, and one more on each side."""
+    plates = keys_of(plan, RenderStage.PLATE)
+    inside = [k for k, (frames, _) in enumerate(plates) if core.covers(frames)]
+    return plates[max(0, inside[0] - 1) : inside[-1] + 2]
 
 
 def keys_of(plan: RenderPlan, stage: RenderStage) -> tuple[tuple[FrameRange, str], ...]:

@@ -145,3 +145,23 @@ def test_other_weights_or_another_clean_plate_are_other_keys():
     different = [keys(some_settings=s)[0] for s in (network, retrained, donor, changed, surer)]
     assert len({plain[0], *different}) == 6
     assert keys(some_settings=moved) == keys(some_settings=donor)
+
+
+def test_a_network_upscales_several_plates_in_one_go():
+    network = settings(
+        deliverable=Deliverable.UPSCALED,
+        upscaler=ChosenModel("basicvsr_pp/reds4", "a" * 64),
+        window_frames=5,
+    )
+    pieces = plan_render(edit(), network, masks()).of_stage(RenderStage.UPSCALE)
+    assert [piece.window.core for piece in pieces] == [FrameRange(0, 20), FrameRange(20, 40)]
+    lanczos = settings(deliverable=Deliverable.UPSCALED, window_frames=5)
+    assert len(plan_render(edit(), lanczos, masks()).of_stage(RenderStage.UPSCALE)) == 8
+
+
+def test_what_lies_after_an_upscaled_stretch_is_part_of_its_key():
+    upscaled = settings(deliverable=Deliverable.UPSCALED)
+    plain = keys(some_settings=upscaled, stage=RenderStage.UPSCALE)
+    later = keys(some_settings=upscaled, matte=masks(frame25=b"other"), stage=RenderStage.UPSCALE)
+    assert plain[0] == later[0]
+    assert plain[1] != later[1]
