@@ -1,9 +1,8 @@
 """FCP7 XML (xmeml 5) for hosts that read no OTIO: Premiere, older Resolve, Avid through Resolve.
 
 Written here and not by OTIO's adapter, which leaves out the sequence's `<format>` (Resolve 17
-refused such files) and most of what it does not know. Ranges are exact frames, counted from the
-file's head; timecode is a frame number besides. Only pictures are written: PEANUT never touches
-sound, and the host keeps its own.
+refused such files) and most of what it does not know. Ranges of pictures are exact frames, counted
+from the file's head; those of sound are the nearest frames, since hosts cut sound between frames.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ DEFAULT_SIZE = (1920, 1080)
 def fcp7_xml(
     timeline: Any, *, size: tuple[int, int] = DEFAULT_SIZE, drop_frame: bool = False
 ) -> bytes:
-    """The video tracks of a timeline as xmeml.
+    """The tracks of a timeline as xmeml.
 
     Args:
         timeline: OTIO; clips with media at their own speed, gaps and generators (left empty).
@@ -50,15 +49,17 @@ def fcp7_xml(
     start = timeline.global_start_time
     first = 0 if start is None else _whole(frames_of(start, rate), "the timeline's start")
     _timecode(sequence, first, rate, drop_frame=drop_frame)
-    video = _add(_add(sequence, "media"), "video")
+    media = _add(sequence, "media")
+    video, audio = _add(media, "video"), _add(media, "audio")
     _characteristics(_add(video, "format"), rate, size)
     end = 0
     files: dict[str, str] = {}
     for row, track in enumerate(timeline.tracks):
-        if getattr(track, "kind", None) != otio.schema.TrackKind.Video:
+        kind = getattr(track, "kind", "")
+        if kind not in (otio.schema.TrackKind.Video, otio.schema.TrackKind.Audio):
             continue
-        element = _add(video, "track")
-        for node in nodes(timeline, otio.schema.TrackKind.Video):
+        element = _add(video if kind == otio.schema.TrackKind.Video else audio, "track")
+        for node in nodes(timeline, kind):
             if node.path.startswith(f"{row}/"):
                 end = max(end, _item(element, node, timeline, rate, files))
         _add(element, "enabled", "TRUE" if track.enabled else "FALSE")
@@ -78,8 +79,8 @@ def _item(
             f"{node.where} is a {node.kind}, which this FCP7 XML does not hold: write .otio instead"
         )
     start_s, length_s = place_of(node, timeline)
-    start = _whole(start_s * rate.fraction, f"the start of {node.where}")
-    length = _whole(length_s * rate.fraction, f"the length of {node.where}")
+    start = _frames(start_s * rate.fraction, node, "start")
+    length = _frames((start_s + length_s) * rate.fraction, node, "end") - start
     if node.kind == "clip":
         if speed_of(node.item, node.where) != 1:
             raise InvalidRequestError(
@@ -110,10 +111,8 @@ def _clip(
     first = frames_of(clip.trimmed_range().start_time, media_rate) - head
     count = _whole(frames_of(media_range.duration, media_rate), f"the media of {node.where}")
     # In and out count in the clip item's own rate, the media's; start and end in the sequence's.
-    begin = _whole(first, f"the first frame of {node.where}")
-    span = _whole(
-        frames_of(clip.trimmed_range().duration, media_rate), f"the source length of {node.where}"
-    )
+    begin = _frames(first, node, "first frame")
+    span = _frames(frames_of(clip.trimmed_range().duration, media_rate), node, "source length")
     element = _add(track, "clipitem", id=f"clipitem-{node.path.replace('/', '-')}")
     _add(element, "name", clip.name)
     _add(element, "enabled", "TRUE" if clip.enabled else "FALSE")
@@ -126,6 +125,11 @@ def _clip(
         ("out", begin + span),
     ):
         _add(element, name, str(value))
+    is_sound = node.track.kind == otio.schema.TrackKind.Audio
+    if is_sound:
+        source = _add(element, "sourcetrack")
+        _add(source, "mediatype", "audio")
+        _add(source, "trackindex", "1")
     known = url in files
     file = _add(element, "file", id=files.setdefault(url, f"file-{len(files) + 1}"))
     if known:
@@ -135,7 +139,10 @@ def _clip(
     _rate(file, media_rate)
     _add(file, "duration", str(count))
     _timecode(file, _whole(head, f"the timecode of {node.where}"), media_rate, drop_frame=False)
-    _add(_add(_add(file, "media"), "video"), "duration", str(count))
+    holds = _add(file, "media")
+    if not is_sound:
+        _add(_add(holds, "video"), "duration", str(count))
+    _add(holds, "audio")
 
 
 def file_url(address: str, clip_name: str) -> str:
@@ -144,6 +151,13 @@ def file_url(address: str, clip_name: str) -> str:
     path: PurePath = PureWindowsPath(text) if text[1:3] in (":\\", ":/") else PurePath(text)
     posix = path.as_posix()
     return "file://localhost" + quote(posix if posix.startswith("/") else f"/{posix}", safe="/:")
+
+
+def _frames(value: Fraction, node: Node, what: str) -> int:
+    """A frame number: exact for pictures, the nearest for sound."""
+    if node.track.kind == otio.schema.TrackKind.Audio:
+        return round(value)
+    return _whole(value, f"the {what} of {node.where}")
 
 
 def _whole(value: Fraction, what: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import sys
 import webbrowser
 
@@ -16,13 +17,14 @@ from peanut_client.cli.hosting import serve
 def host(as_json: options.Json = False) -> None:
     """Answer JSON lines on stdin, for plugins; see docs/davinci.md. Always speaks JSON."""
     del as_json  # there is nothing else that it could speak
-    out = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", write_through=True)
+    # Browsers that are started here inherit stdout and print what they like; the protocol gets a
+    # descriptor of its own, which nobody inherits, and stdout becomes stderr.
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     lines = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace")
     try:
-        # Browsers print what they like; stdout belongs to the protocol.
-        with contextlib.redirect_stdout(sys.stderr):
-            serve(lines, out, version=version(), open_page=webbrowser.open)
+        serve(lines, out, version=version(), open_page=webbrowser.open)
     finally:
         with contextlib.suppress(ValueError, OSError):
-            out.detach()
             lines.detach()
+            out.close()

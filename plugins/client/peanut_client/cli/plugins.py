@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from peanut_client.cli import options
+from peanut_client.cli import ofx, options
 from peanut_client.cli.app import PeanutGroup, app, version
-from peanut_client.cli.failures import CliError
+from peanut_client.cli.failures import CliError, UsageError
 from peanut_client.cli.output import Output
 from peanut_client.davinci import DavinciInstall, Scope, StateOfInstall, peanut_command
+from peanut_client.plugins_ofx import OfxState
 
 plugins = typer.Typer(
     cls=PeanutGroup, help="PEANUT inside hosts: install, remove, status.", no_args_is_help=True
@@ -24,11 +26,16 @@ class Host(StrEnum):
     """What PEANUT can be put into."""
 
     DAVINCI = "davinci"
+    OFX = "ofx"
 
 
-HostName = Annotated[Host, typer.Argument(metavar="HOST", help="davinci")]
+HostName = Annotated[Host, typer.Argument(metavar="HOST", help="davinci or ofx")]
 AllUsers = Annotated[
     bool, typer.Option("--all-users", help="For every user of this machine; needs its rights.")
+]
+
+Folder = Annotated[
+    Path | None, typer.Option("--folder", help="ofx: another folder than the one hosts look in.")
 ]
 
 
@@ -38,9 +45,18 @@ def _group() -> None:
 
 
 @plugins.command()
-def install(host: HostName, all_users: AllUsers = False, as_json: options.Json = False) -> None:
-    """Put PEANUT's scripts into a host's menu."""
+def install(
+    host: HostName,
+    all_users: AllUsers = False,
+    folder: Folder = None,
+    as_json: options.Json = False,
+) -> None:
+    """Put PEANUT's scripts into a host's menu, or the OFX plugin where hosts look for it."""
     output = Output(as_json=as_json)
+    if host is Host.OFX:
+        ofx.install(output, folder)
+        return
+    _only_ofx(folder)
     place = DavinciInstall.of(_scope(all_users))
     with _rights(place):
         files = place.install(peanut_command(), version())
@@ -51,9 +67,18 @@ def install(host: HostName, all_users: AllUsers = False, as_json: options.Json =
 
 
 @plugins.command()
-def uninstall(host: HostName, all_users: AllUsers = False, as_json: options.Json = False) -> None:
-    """Take PEANUT's scripts out of a host; files that were changed since stay, and are named."""
+def uninstall(
+    host: HostName,
+    all_users: AllUsers = False,
+    folder: Folder = None,
+    as_json: options.Json = False,
+) -> None:
+    """Take PEANUT out of a host; scripts that were changed since stay, and are named."""
     output = Output(as_json=as_json)
+    if host is Host.OFX:
+        ofx.uninstall(output, folder)
+        return
+    _only_ofx(folder)
     place = DavinciInstall.of(_scope(all_users))
     with _rights(place):
         removed, kept = place.uninstall()
@@ -64,16 +89,36 @@ def uninstall(host: HostName, all_users: AllUsers = False, as_json: options.Json
 
 
 @plugins.command()
-def status(host: HostName, as_json: options.Json = False) -> None:
+def status(host: HostName, folder: Folder = None, as_json: options.Json = False) -> None:
     """Say where PEANUT is installed in a host, and whether it is whole and current."""
     output = Output(as_json=as_json)
+    if host is Host.OFX:
+        found = ofx.status(folder)
+        output.document({"host": host.value, "installs": [state.document() for state in found]})
+        table = [(_styled(state), state.found, str(state.folder)) for state in found]
+        output.table(("state", "version", "folder"), table)
+        return
+    _only_ofx(folder)
     states = [DavinciInstall.of(scope).state(version()) for scope in Scope]
     output.document({"host": host.value, "installs": [state.document() for state in states]})
     rows = [(state.scope, _styled(state), state.found, str(state.folder)) for state in states]
     output.table(("for", "state", "version", "folder"), rows)
 
 
-def _styled(state: StateOfInstall) -> Text:
+@plugins.command()
+def build(host: HostName, folder: Folder = None, as_json: options.Json = False) -> None:
+    """Build the OFX plugin from the sources of a checkout; needs a C compiler and CMake."""
+    if host is not Host.OFX:
+        raise UsageError(f"{host.value} has nothing to build: run `peanut plugins install {host}`")
+    ofx.build(Output(as_json=as_json), folder)
+
+
+def _only_ofx(folder: Path | None) -> None:
+    if folder is not None:
+        raise UsageError("--folder is for ofx: the other hosts have fixed places")
+
+
+def _styled(state: StateOfInstall | OfxState) -> Text:
     style = {"current": "green", "missing": ""}.get(state.word, "yellow")
     return Text(state.word, style=style)
 

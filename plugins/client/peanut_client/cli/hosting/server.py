@@ -186,18 +186,21 @@ class _Session:
         self._wire.event(request_id, "page", url=page.url)
         if field(request, "open", bool, True):
             self._open_page(page.url)
-        answer = page.wait()
+        answer = page.ask()
         if answer is None or cancelled.is_set():
             self._pages.pop(request_id, None)
             page.close()
             raise CancelledByUserError("nothing was chosen to remove")
-        return answer
+        return {name: answer[name] for name in ("prompts", "deliver", "take")}
 
     def _start(
         self, request_id: Any, request: dict[str, Any], cancelled: threading.Event
     ) -> dict[str, Any]:
+        page = self._pages.get(request.get("page"))
+        wants_check = field(request, "check", bool, page is not None)
+        check = page.check if page is not None and wants_check else None
         with self._told(request_id, request, cancelled) as tell:
-            return start(request, self._tickets, cancelled, tell)
+            return start(request, self._tickets, cancelled, tell, check)
 
     def _watch(
         self, request_id: Any, request: dict[str, Any], cancelled: threading.Event

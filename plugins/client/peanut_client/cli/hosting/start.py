@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -17,12 +18,15 @@ from peanut_client.cli.hosting.tickets import Tickets
 from peanut_client.cli.hosting.wire import field
 from peanut_client.cli.options import CODECS, DELIVERABLES, CodecName, Deliver
 from peanut_client.cli.tracking import discard_edit
-from peanut_client.client import ENDED_STATES, PeanutClient
+from peanut_client.client import PeanutClient, frame_range
 from peanut_client.errors import PeanutError
 
 Tell = Callable[..., None]
+Check = Callable[[Callable[[int], bytes]], list[dict[str, Any]] | None]
+"""Shows the masks of frames; [] if they are right, else all prompts, None to give up."""
 
-_JOB_FIELDS = ("id", "state", "stage", "units_done", "units_total")
+_JOB_FIELDS = ("state", "stage", "units_done", "units_total")
+_LOOK_EVERY_S = 0.1
 _UNSAFE = re.compile(r"[^\w.-]+")
 
 
@@ -34,17 +38,22 @@ class CancelledByUserError(PeanutError):
 
 
 def start(
-    request: dict[str, Any], tickets: Tickets, cancelled: threading.Event, tell: Tell
+    request: dict[str, Any],
+    tickets: Tickets,
+    cancelled: threading.Event,
+    tell: Tell,
+    check: Check | None = None,
 ) -> dict[str, Any]:
-    """Make an edit, track the object, start the render, write the ticket.
+    """Make an edit, track the object until the masks are right, start the render, write the ticket.
 
     Args:
         request: `otio` (the request document), `prompts`, `frames` (what the host believes that
             the clip shows, `[first, end)` from the file's head), and optionally `deliver`, `codec`,
-            `grow`, `feather`, `folder`, `ticket`.
+            `p_mask`, `grow`, `feather`, `folder`, `ticket`.
         tickets: where the ticket goes.
         cancelled: looked at between masks.
         tell: reports progress.
+        check: lets the user look at the masks; None: they are taken as they are.
 
     Raises:
         PeanutError: refused by the daemon; or host and daemon do not mean the same frames.
@@ -60,12 +69,14 @@ def start(
         )
     )
     prompts = [_prompt(one) for one in field(request, "prompts", list)]
+    document = json.dumps(field(request, "otio", dict))
+    frames = field(request, "frames", list)
     with PeanutClient(on_start=lambda: tell("starting_daemon")) as client:
-        edit = client.create_edit_from_otio(json.dumps(field(request, "otio", dict)))
+        edit = client.create_edit_from_otio(document)
         try:
-            _same_frames(edit, field(request, "frames", list))
+            _same_frames(edit, frames)
             tell("edit", edit_id=edit.id)
-            _track(client, edit, prompts, cancelled, tell)
+            _find(client, edit, prompts, request, cancelled, tell, check)
             client.approve_masks(
                 edit.id,
                 grow_px=field(request, "grow", int, 4),
@@ -96,18 +107,34 @@ def watch(job_id: str, cancelled: threading.Event, tell: Tell) -> dict[str, Any]
     Raises:
         PeanutError: it failed or was cancelled.
     """
+    ended = threading.Event()
     with PeanutClient() as client:
-        asked = False
         job = client.get_job(job_id)
-        for job in client.watch_job(job_id):
-            document = message_document(job)
-            tell("job", **{name: document[name] for name in _JOB_FIELDS})
-            if cancelled.is_set() and not asked and job.state not in ENDED_STATES:
-                asked = True
-                client.cancel_job(job_id)
+        # Between two windows nothing is reported for long; a cancel must not wait for that.
+        waiter = threading.Thread(
+            target=_cancel_when_asked, args=(client, job_id, cancelled, ended), daemon=True
+        )
+        waiter.start()
+        try:
+            for job in client.watch_job(job_id):
+                document = message_document(job)
+                tell("job", job_id=job_id, **{name: document[name] for name in _JOB_FIELDS})
+        finally:
+            ended.set()
+            waiter.join()
     if job.state != jobs_pb2.JOB_STATE_SUCCEEDED:
         raise ended_early(job)
     return {"job": message_document(job)}
+
+
+def _cancel_when_asked(
+    client: PeanutClient, job_id: str, cancelled: threading.Event, ended: threading.Event
+) -> None:
+    while not ended.wait(_LOOK_EVERY_S):
+        if cancelled.is_set():
+            with contextlib.suppress(PeanutError):  # the watch itself says what became of the job
+                client.cancel_job(job_id)
+            return
 
 
 def output_path(edit: edits_pb2.Edit, folder: str, suffix: str) -> Path:
@@ -152,10 +179,41 @@ def _same_frames(edit: edits_pb2.Edit, frames: list[Any]) -> None:
         )
 
 
+def _find(
+    client: PeanutClient,
+    edit: edits_pb2.Edit,
+    prompts: list[edits_pb2.Prompt],
+    request: dict[str, Any],
+    cancelled: threading.Event,
+    tell: Tell,
+    check: Check | None,
+) -> None:
+    """Track, let the user look, and track again with what they say, until it is right."""
+    p_mask = field(request, "p_mask", str, "")
+    while True:
+        _track(client, edit, prompts, p_mask, cancelled, tell)
+        if check is None:
+            return
+        tell("check")
+        said = check(lambda frame: _mask_png(client, edit.id, frame))
+        if said is None or cancelled.is_set():
+            raise CancelledByUserError("cancelled while looking at the mask")
+        if not said:
+            return
+        prompts = [_prompt(one) for one in said]
+
+
+def _mask_png(client: PeanutClient, edit_id: str, frame: int) -> bytes:
+    for found in client.fetch_masks(edit_id, frames=frame_range(frame, frame + 1)):
+        return found.png
+    raise PeanutError("MaskNotFoundError", f"frame {frame} has no mask")
+
+
 def _track(
     client: PeanutClient,
     edit: edits_pb2.Edit,
     prompts: list[edits_pb2.Prompt],
+    p_mask: str,
     cancelled: threading.Event,
     tell: Tell,
 ) -> None:
@@ -163,7 +221,7 @@ def _track(
     done: set[int] = set()
     lost: set[int] = set()
     target = edits_pb2.Target(id="1", prompts=prompts)
-    for response in client.track_masks(edit.id, [target]):
+    for response in client.track_masks(edit.id, [target], p_mask=p_mask):
         if cancelled.is_set():
             raise CancelledByUserError(
                 f"cancelled while tracking, after {len(done)} of {total} frames"
@@ -194,6 +252,9 @@ def _prompt(said: Any) -> edits_pb2.Prompt:
             x0, y0, x1, y1 = (float(value) for value in said["box_xyxy_px"])
             box = edits_pb2.BoxPrompt(x0_px=x0, y0_px=y0, x1_px=x1, y1_px=y1)
             return edits_pb2.Prompt(frame_index=frame, box=box)
+        if said["kind"] == "text":
+            text = edits_pb2.TextPrompt(text=str(said["text"]))
+            return edits_pb2.Prompt(frame_index=frame, text=text)
         if said["kind"] == "mask":
             png = Path(said["file"]).read_bytes()
             return edits_pb2.Prompt(frame_index=frame, mask=edits_pb2.MaskPrompt(png=png))
@@ -201,4 +262,6 @@ def _prompt(said: Any) -> edits_pb2.Prompt:
         raise PeanutError(
             "PromptError", f"prompt {said!r} cannot be read ({error}): give frame, kind and place"
         ) from error
-    raise PeanutError("PromptError", f"prompt {said!r} is of no known kind: point, box or mask")
+    raise PeanutError(
+        "PromptError", f"prompt {said!r} is of no known kind: point, box, text or mask"
+    )

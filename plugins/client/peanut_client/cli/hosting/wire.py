@@ -20,7 +20,7 @@ class Wire:
 
     def event(self, request_id: Any, event: str, **fields: Any) -> None:
         """Tell how a request goes."""
-        self._write({"id": request_id, "event": event, **fields})
+        self._write({**fields, "id": request_id, "event": event})
 
     def done(self, request_id: Any, result: dict[str, Any]) -> None:
         """Answer a request."""

@@ -1,0 +1,11 @@
+"""Bring in what was finished while Resolve was closed."""
+
+import sys
+
+PEANUT_FOLDER = "@PEANUT_FOLDER@"
+if PEANUT_FOLDER not in sys.path:
+    sys.path.insert(0, PEANUT_FOLDER)
+
+from peanut_davinci.launch import run  # noqa: E402 - found through the line above
+
+run("collect", globals(), PEANUT_FOLDER)

@@ -1,0 +1,11 @@
+"""Take the newest result of the open timeline out again."""
+
+import sys
+
+PEANUT_FOLDER = "@PEANUT_FOLDER@"
+if PEANUT_FOLDER not in sys.path:
+    sys.path.insert(0, PEANUT_FOLDER)
+
+from peanut_davinci.launch import run  # noqa: E402 - found through the line above
+
+run("undo", globals(), PEANUT_FOLDER)
