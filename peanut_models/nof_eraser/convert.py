@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from peanut_models.errors import InvalidInputError, WeightsMissingError
+from peanut_models.checkpoints import check_tensor, counted, read_checkpoint
+from peanut_models.errors import InvalidInputError
 from peanut_models.flow import spynet
 from peanut_models.nof_eraser.config import BLOCKS, NetworkConfig, Variant
 from peanut_models.nof_eraser.network import NofEraserNetwork
@@ -155,8 +155,8 @@ def to_ours(published: Mapping[str, Tensor], config: NetworkConfig) -> dict[str,
     missing = [published_name(name) for name in expected.keys() - ours.keys()]
     if missing or unexpected:
         raise InvalidInputError(
-            f"not a complete E2FGVI {found} checkpoint: {_some('missing', missing)}; "
-            f"{_some('unexpected', unexpected)}"
+            f"not a complete E2FGVI {found} checkpoint: {counted('missing', missing)}; "
+            f"{counted('unexpected', unexpected)}"
         )
     for name, tensor in ours.items():
         check_tensor(published_name(name), tensor, expected[name])
@@ -171,58 +171,11 @@ def to_published(ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return published
 
 
-def check_tensor(name: str, tensor: Tensor, expected: Tensor) -> None:
-    """Refuse a tensor of another shape or type, or with values that are not finite."""
-    if tensor.shape != expected.shape:
-        raise InvalidInputError(
-            f"{name} has shape {tuple(tensor.shape)}, expected {tuple(expected.shape)}: "
-            "this is the checkpoint of another model"
-        )
-    if not tensor.is_floating_point():
-        raise InvalidInputError(f"{name} holds {tensor.dtype}, expected floating point")
-    if not bool(torch.isfinite(tensor).all()):
-        raise InvalidInputError(
-            f"{name} holds NaN or infinite values: the file is damaged or training diverged"
-        )
-
-
 def _check_rolled_index(name: str, tensor: Tensor) -> None:
     if not torch.equal(tensor.to(torch.int64).cpu(), rolled_index()):
         raise InvalidInputError(
             f"{name} is not the index of 5x9 windows: this checkpoint has another attention window"
         )
-
-
-def _some(kind: str, names: list[str]) -> str:
-    shown = ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
-    return f"{len(names)} {kind}" + (f" ({shown})" if names else "")
-
-
-def read_checkpoint(
-    path: Path, wanted: str = "the E2FGVI generator's own file"
-) -> dict[str, Tensor]:
-    """The tensors of a PyTorch file; nothing else in it is executed.
-
-    Args:
-        path: the file.
-        wanted: what the file should be, for the errors.
-
-    Raises:
-        WeightsMissingError: there is no such file.
-        InvalidInputError: it is no state dict of tensors.
-    """
-    if not path.is_file():
-        raise WeightsMissingError(f"no weights at {path}: give the path of {wanted}, downloaded")
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise InvalidInputError(
-            f"{path} is no plain PyTorch checkpoint ({type(error).__name__}): only files that "
-            "hold nothing but tensors are read"
-        ) from error
-    if not isinstance(loaded, dict) or not all(isinstance(v, Tensor) for v in loaded.values()):
-        raise InvalidInputError(f"{path} holds no plain state dict of tensors: give {wanted}")
-    return {str(name): tensor for name, tensor in loaded.items()}
 
 
 def load_network(path: Path, config: NetworkConfig | None = None) -> NofEraserNetwork:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from peanut_models.errors import InvalidInputError
 
-Size = Literal["tiny", "base_plus", "large"]
+Size = Literal["tiny", "small", "base_plus", "large"]
 Version = Literal["2.0", "2.1"]
 TextEncoderName = Literal["roberta", "clip"]
 SwitchMode = Literal["reweight", "all_mask", "avg"]
@@ -79,6 +79,9 @@ class HieraConfig:
 HIERA: dict[Size, HieraConfig] = {
     "tiny": HieraConfig(
         width=96, heads=1, blocks=(1, 2, 7, 2), global_blocks=(5, 7, 9), background=(7, 7)
+    ),
+    "small": HieraConfig(
+        width=96, heads=1, blocks=(1, 2, 11, 2), global_blocks=(7, 10, 13), background=(7, 7)
     ),
     "base_plus": HieraConfig(),
     "large": HieraConfig(

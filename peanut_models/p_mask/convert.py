@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers.models.roberta.modeling_roberta import RobertaEmbeddings
 from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoMemoryAttention
 
-from peanut_models.errors import InvalidInputError, WeightsMissingError
+from peanut_models.checkpoints import check_tensor, counted, read_checkpoint
+from peanut_models.errors import InvalidInputError
 from peanut_models.p_mask import names
 from peanut_models.p_mask.backbone import Sam2
 from peanut_models.p_mask.config import CHANNELS, HIERA, HieraConfig, NetworkConfig, Sam2Config
@@ -159,37 +156,17 @@ def _check(
     if missing or unexpected:
         raise InvalidInputError(
             f"not a complete {what} checkpoint of this configuration: "
-            f"{_some('missing', missing)}; {_some('unexpected', unexpected)}"
+            f"{counted('missing', missing)}; {counted('unexpected', unexpected)}"
         )
     for name, tensor in ours.items():
         check_tensor(name, tensor, expected[name])
-
-
-def check_tensor(name: str, tensor: Tensor, expected: Tensor) -> None:
-    """Refuse a tensor of another shape or kind, or with values that are not finite."""
-    if tensor.shape != expected.shape:
-        raise InvalidInputError(
-            f"{name} has shape {tuple(tensor.shape)}, expected {tuple(expected.shape)}: "
-            "this is the checkpoint of another model or size"
-        )
-    if tensor.is_floating_point() != expected.is_floating_point():
-        raise InvalidInputError(f"{name} holds {tensor.dtype}, expected {expected.dtype}")
-    if not bool(torch.isfinite(tensor).all()):
-        raise InvalidInputError(
-            f"{name} holds NaN or infinite values: the file is damaged or training diverged"
-        )
-
-
-def _some(kind: str, found: list[str]) -> str:
-    shown = ", ".join(sorted(found)[:3]) + (", ..." if len(found) > 3 else "")
-    return f"{len(found)} {kind}" + (f" ({shown})" if found else "")
 
 
 def hiera_of(published: Mapping[str, Tensor]) -> HieraConfig:
     """Which released image encoder a SAM 2 or SAMWISE state dict holds.
 
     Raises:
-        InvalidInputError: none of tiny, base+ and large.
+        InvalidInputError: none of tiny, small, base+ and large.
     """
     table = "image_encoder.trunk.pos_embed"
     plain = plain_names(published)
@@ -200,7 +177,7 @@ def hiera_of(published: Mapping[str, Tensor]) -> HieraConfig:
             return hiera
     first = ", ".join(sorted(published)[:3]) or "nothing"
     raise InvalidInputError(
-        f"not a SAM 2 or SAMWISE checkpoint of size tiny, base+ or large: it holds {first}, ..."
+        f"not a SAM 2 or SAMWISE checkpoint of size {', '.join(HIERA)}: it holds {first}, ..."
     )
 
 
@@ -222,34 +199,6 @@ def sam2_config_of(published: Mapping[str, Tensor]) -> Sam2Config:
         version="2.1" if version == "2.1" else "2.0",
         stability_fallback=True,
     )
-
-
-def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """The network's tensors in a PyTorch or safetensors file; nothing in it is executed.
-
-    Raises:
-        WeightsMissingError: there is no such file.
-        InvalidInputError: it holds no state dict.
-    """
-    if not path.is_file():
-        raise WeightsMissingError(f"no weights at {path}: give the path of a downloaded checkpoint")
-    try:
-        if path.suffix == ".safetensors":
-            return dict(load_file(path))
-        # Published files carry the arguments of their training.
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, SafetensorError) as error:
-        raise InvalidInputError(
-            f"{path} is no plain checkpoint ({type(error).__name__}): only files that hold "
-            "nothing but tensors and settings are read"
-        ) from error
-    state = loaded.get("model", loaded) if isinstance(loaded, dict) else loaded
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise InvalidInputError(
-            f"{path} holds no state dict of tensors, neither itself nor under `model`"
-        )
-    return {str(name): tensor for name, tensor in state.items()}
 
 
 def load_samwise(

@@ -106,9 +106,7 @@ class MemoryBank:
 
         A frame pushed again replaces what it left before.
         """
-        self._recent_masks.pop(frame_index, None)
-        self._recent_pointers.pop(frame_index, None)
-        self._prompted.pop(frame_index, None)
+        self.forget(frame_index)
         if prompted:
             self._prompted[frame_index] = memory
             if len(self._prompted) > self._prompted_limit:
@@ -120,6 +118,12 @@ class MemoryBank:
             self._recent_masks.popitem(last=False)
         while len(self._recent_pointers) > self._pointers:
             self._recent_pointers.popitem(last=False)
+
+    def forget(self, frame_index: int) -> None:
+        """Drop what a frame left, as if it had not been pushed."""
+        self._recent_masks.pop(frame_index, None)
+        self._recent_pointers.pop(frame_index, None)
+        self._prompted.pop(frame_index, None)
 
     def recall(self, frame_index: int, *, backward: bool = False) -> Recalled:
         """What the frame reads.

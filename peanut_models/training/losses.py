@@ -15,10 +15,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torchvision.models import vgg19
 
+from peanut_models.checkpoints import check_tensor, read_checkpoint
 from peanut_models.errors import InvalidInputError
 from peanut_models.flow.estimator import FlowEstimator
 from peanut_models.flow.spynet import IMAGE_MEAN, IMAGE_STD, warp
-from peanut_models.nof_eraser.convert import check_tensor, read_checkpoint
 
 Video = Float[Tensor, "b t 3 h w"]
 VideoMask = Float[Tensor, "b t 1 h w"]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from peanut_models.errors import InvalidInputError, WeightsMissingError
+from peanut_models.checkpoints import check_tensor, counted, read_checkpoint
+from peanut_models.errors import InvalidInputError
 from peanut_models.flow import spynet
-from peanut_models.nof_eraser.convert import check_tensor
 from peanut_models.ur_net.config import BRANCHES, NetworkConfig
 from peanut_models.ur_net.network import UrNetNetwork
 
@@ -172,7 +170,7 @@ def to_ours(generator: Mapping[str, Tensor], config: NetworkConfig) -> dict[str,
     if missing or unexpected:
         raise InvalidInputError(
             f"not a BasicVSR++ checkpoint of {config.channels} channels and {config.blocks} "
-            f"blocks: {_some('missing', missing)}; {_some('unexpected', unexpected)}"
+            f"blocks: {counted('missing', missing)}; {counted('unexpected', unexpected)}"
         )
     for name, tensor in ours.items():
         check_tensor(published_name(name, config), tensor, expected[name])
@@ -185,36 +183,6 @@ def to_published(ours: Mapping[str, Tensor], config: NetworkConfig) -> dict[str,
     for name, tensor in ours.items():
         published[GENERATOR + published_name(name, config)] = tensor
     return published
-
-
-def _some(kind: str, names: list[str]) -> str:
-    shown = ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
-    return f"{len(names)} {kind}" + (f" ({shown})" if names else "")
-
-
-def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """The tensors of a PyTorch file, plain or under `state_dict`; nothing in it is executed.
-
-    Raises:
-        WeightsMissingError: there is no such file.
-        InvalidInputError: it is no state dict of tensors.
-    """
-    if not path.is_file():
-        raise WeightsMissingError(f"no weights at {path}: give the path of a downloaded checkpoint")
-    try:
-        loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise InvalidInputError(
-            f"{path} is no plain PyTorch checkpoint ({type(error).__name__}): only files that "
-            "hold nothing but tensors and plain values are read"
-        ) from error
-    state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise InvalidInputError(
-            f"{path} holds no state dict of tensors, plain or under state_dict: give the "
-            "generator's own file"
-        )
-    return {str(name): tensor for name, tensor in state.items()}
 
 
 def load_network(

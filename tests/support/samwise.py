@@ -179,3 +179,20 @@ def furthest(ours: torch.Tensor, theirs: np.ndarray) -> float:
 def small_checkpoint(config: NetworkConfig = SMALL) -> dict[str, torch.Tensor]:
     """A whole published checkpoint for a small network; the object is present."""
     return checkpoint(published_shapes(config), VISIBLE)
+
+
+def byte_symbols() -> list[str]:
+    """The printable stand-ins of the 256 bytes in RoBERTa's byte-level vocabulary."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    hidden = [b for b in range(256) if b not in printable]
+    symbols = {b: chr(b) for b in printable} | {b: chr(256 + k) for k, b in enumerate(hidden)}
+    return [symbols[b] for b in range(256)]
+
+
+def byte_tokenizer(folder: Path) -> Path:
+    """A folder with a byte-level vocabulary as roberta-base's, with one merge."""
+    folder.mkdir(parents=True)
+    words = ["<s>", "<pad>", "</s>", "<unk>", *byte_symbols(), "do", "<mask>"]
+    (folder / "vocab.json").write_text(json.dumps({w: k for k, w in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\nd o\n")
+    return folder

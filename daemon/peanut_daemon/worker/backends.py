@@ -8,7 +8,7 @@ import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from peanut_daemon.deliverable import ChosenModel
 from peanut_models.embedded.eraser import PropagationEraser
@@ -21,6 +21,11 @@ from peanut_models.tracking import MaskTracker, OneByOne
 from peanut_models.zoo import ModelStore, card
 
 Backend = TypeVar("Backend", MaskTracker, Eraser, Upscaler)
+
+Precision = Literal["float32", "float16", "bfloat16"]
+
+# Sizes of SAM 2.1 that correct what a sentence finds, best first.
+CLICKS_BESIDE = ("base_plus", "large", "small", "tiny")
 
 # Of the machine's memory, what a network may use on a CPU, where everything else runs too.
 CPU_SHARE = 0.5
@@ -48,6 +53,10 @@ class Backends:
         """P-MASK as a request wants it."""
         if model.name == "embedded/masks":
             return self._kept(model.key, lambda: OneByOne(ClassicalMaskTracker()))
+        if model.name.startswith("sam2.1/"):
+            return self._kept(model.key, lambda: self._clicks_tracker(model))
+        if model.name.startswith(("samwise/", "grounding/")):
+            return self._kept(model.key, lambda: self._text_tracker(model))
         raise _unknown(model.name)
 
     def eraser(
@@ -78,29 +87,72 @@ class Backends:
             return self._kept(model.key, lambda: self._network_upscaler(model))
         raise _unknown(model.name)
 
+    def _clicks_tracker(self, model: ChosenModel) -> MaskTracker:
+        # Here and not at the top: transformers takes seconds to import.
+        from peanut_models.checkpoints import read_checkpoint
+        from peanut_models.p_mask.build import clicks_tracker
+
+        device, precision = self._for_masks()
+        return clicks_tracker(read_checkpoint(self._weights(model)), device, precision)
+
+    def _text_tracker(self, model: ChosenModel) -> MaskTracker:
+        from peanut_models.checkpoints import read_checkpoint
+        from peanut_models.p_mask.build import grounding_tracker, sentence_tracker
+
+        device, precision = self._for_masks()
+        clicks = self._clicks_beside()
+        if model.name.startswith("samwise/"):
+            words = self._models.path(card("roberta/tokenizer"))
+            state = read_checkpoint(self._weights(model))
+            return sentence_tracker(state, words, clicks, device, precision)
+        if clicks is None:
+            raise WeightsMissingError(
+                f"{model.name} finds boxes, which SAM 2.1 follows: add one of its sizes with "
+                "peanut models add sam2.1/base_plus FILE"
+            )
+        return grounding_tracker(self._weights(model), clicks, device, precision)
+
+    def _clicks_beside(self) -> MaskTracker | None:
+        """The best tracker of clicks that is installed, for what a sentence does not say."""
+        for size in CLICKS_BESIDE:
+            installed = self._models.find(card(f"sam2.1/{size}"))
+            if installed is not None:
+                return self.tracker(ChosenModel(installed.model, installed.blob_sha256))
+        return None
+
+    def _for_masks(self) -> tuple[str, Precision]:
+        """As the others, but in bfloat16 on a GPU, which SAM 2's own scripts run in."""
+        device, precision = self._device_and_precision()
+        return device, "bfloat16" if precision == "float16" else precision
+
+    def _device_and_precision(self) -> tuple[str, Precision]:
+        device = device_for(self._device, self._found)
+        # On a GPU half the precision is a quarter of the time, and within a grey level.
+        return device, "float16" if device.startswith("cuda") else "float32"
+
     def _network_eraser(self, model: ChosenModel, sparse_stride: int) -> Eraser:
         # Here and not at the top: most workers never load a network, and torch takes seconds.
-        from peanut_models.nof_eraser.config import Precision, PredictorConfig
+        from peanut_models.checkpoints import read_checkpoint
+        from peanut_models.nof_eraser.config import PredictorConfig
         from peanut_models.nof_eraser.convert import build_network
         from peanut_models.nof_eraser.predictor import NofEraser
-        from peanut_models.zoo.install import e2fgvi_config, read
+        from peanut_models.zoo.install import e2fgvi_config
 
-        chosen, device = card(model.name), device_for(self._device, self._found)
-        network = build_network(read(self._weights(model)), e2fgvi_config(chosen))
-        # On a GPU half the precision is a quarter of the time, and within a grey level.
-        precision: Precision = "float16" if device.startswith("cuda") else "float32"
+        device, precision = self._device_and_precision()
+        network = build_network(
+            read_checkpoint(self._weights(model)), e2fgvi_config(card(model.name))
+        )
         config = PredictorConfig(precision=precision, sparse_stride=sparse_stride)
         return NofEraser(network.to(device), config)
 
     def _network_upscaler(self, model: ChosenModel) -> Upscaler:
-        from peanut_models.ur_net.config import Precision, PredictorConfig
+        from peanut_models.checkpoints import read_checkpoint
+        from peanut_models.ur_net.config import PredictorConfig
         from peanut_models.ur_net.convert import build_network
         from peanut_models.ur_net.predictor import UrNet
-        from peanut_models.zoo.install import read
 
-        device = device_for(self._device, self._found)
-        network = build_network(read(self._weights(model)))
-        precision: Precision = "float16" if device.startswith("cuda") else "float32"
+        device, precision = self._device_and_precision()
+        network = build_network(read_checkpoint(self._weights(model)))
         host = int(CPU_SHARE * _host_memory_bytes()) or None
         config = PredictorConfig(
             precision=precision,

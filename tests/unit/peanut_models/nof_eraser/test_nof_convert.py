@@ -3,6 +3,7 @@ import pickle
 import pytest
 import torch
 
+from peanut_models.checkpoints import read_checkpoint
 from peanut_models.errors import InvalidInputError, WeightsMissingError
 from peanut_models.nof_eraser.config import NetworkConfig
 from peanut_models.nof_eraser.convert import (
@@ -10,7 +11,6 @@ from peanut_models.nof_eraser.convert import (
     load_network,
     our_name,
     published_name,
-    read_checkpoint,
     to_ours,
     to_published,
     variant_of,
@@ -123,7 +123,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_garbage_is_refused(tmp_path):
     (tmp_path / "x.pth").write_bytes(b"not a checkpoint")
-    with pytest.raises(InvalidInputError, match="no plain PyTorch checkpoint"):
+    with pytest.raises(InvalidInputError, match="no plain checkpoint"):
         read_checkpoint(tmp_path / "x.pth")
 
 

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save_file
 from support.samwise import SMALL, checkpoint, published_shapes, small_checkpoint
 
+from peanut_models.checkpoints import read_checkpoint
 from peanut_models.errors import InvalidInputError, WeightsMissingError
 from peanut_models.p_mask.backbone import Sam2
 from peanut_models.p_mask.config import HIERA, NetworkConfig, Sam2Config
@@ -15,7 +16,6 @@ from peanut_models.p_mask.convert import (
     build_samwise,
     load_sam2,
     load_samwise,
-    read_checkpoint,
     sam2_config_of,
     sam2_to_ours,
     sam2_to_published,
@@ -64,7 +64,7 @@ def test_every_tensor_goes_there_and_back(config, tensors):
 
 
 @pytest.mark.parametrize("version", ["2.0", "2.1"])
-@pytest.mark.parametrize("size", ["tiny", "base_plus", "large"])
+@pytest.mark.parametrize("size", ["tiny", "small", "base_plus", "large"])
 def test_released_sam_2_files_tell_what_they_are(size, version):
     config = Sam2Config(hiera=HIERA[size], version=version, stability_fallback=True)
     with torch.device("meta"):
@@ -199,7 +199,7 @@ def test_files_that_are_no_checkpoints_are_refused(tmp_path):
     with pytest.raises(InvalidInputError, match="no plain checkpoint"):
         read_checkpoint(tmp_path / "text.safetensors")
     torch.save([1, 2], tmp_path / "list.pth")
-    with pytest.raises(InvalidInputError, match="no state dict"):
+    with pytest.raises(InvalidInputError, match="no plain state dict"):
         read_checkpoint(tmp_path / "list.pth")
     with (tmp_path / "code.pth").open("wb") as file:
         pickle.dump({"model": _Runs()}, file, protocol=2)

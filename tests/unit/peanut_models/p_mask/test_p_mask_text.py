@@ -1,28 +1,15 @@
-import json
-
 import pytest
 import torch
+from support.samwise import byte_tokenizer
 
 from peanut_models.errors import InvalidInputError, WeightsMissingError
 from peanut_models.p_mask.text import PAD, Tokenizer, tokens_from_ids
 
 
-def byte_symbols() -> list[str]:
-    """The printable stand-ins of the 256 bytes in RoBERTa's byte-level vocabulary."""
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    hidden = [b for b in range(256) if b not in printable]
-    symbols = {b: chr(b) for b in printable} | {b: chr(256 + k) for k, b in enumerate(hidden)}
-    return [symbols[b] for b in range(256)]
-
-
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory) -> Tokenizer:
     """A byte-level vocabulary as roberta-base's, with one merge."""
-    folder = tmp_path_factory.mktemp("tokenizer")
-    words = ["<s>", "<pad>", "</s>", "<unk>", *byte_symbols(), "do", "<mask>"]
-    (folder / "vocab.json").write_text(json.dumps({w: k for k, w in enumerate(words)}))
-    (folder / "merges.txt").write_text("#version: 0.2\nd o\n")
-    return Tokenizer(folder)
+    return Tokenizer(byte_tokenizer(tmp_path_factory.mktemp("words") / "tokenizer"))
 
 
 def test_a_sentence_is_framed_and_merged(tokenizer):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from support import basicvsr
 
+from peanut_models.checkpoints import read_checkpoint
 from peanut_models.errors import InvalidInputError, WeightsMissingError
 from peanut_models.flow.spynet import SpyNet, published_name
 from peanut_models.ur_net.config import NetworkConfig
@@ -13,7 +14,6 @@ from peanut_models.ur_net.convert import (
     generator_of,
     load_network,
     our_name,
-    read_checkpoint,
     to_ours,
     to_published,
 )
