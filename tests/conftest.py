@@ -1,11 +1,17 @@
-"""Shapes and types of array code are checked at run time under tests.
+"""What all tests share: checked annotations, one core per process, tables at the end."""
 
-Not where a public class checks its arguments itself: its own error is what its tests look for.
-"""
+import os
 
+# Before torch and OpenMP start: with one process per core, more threads are in each other's way.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
 from jaxtyping import install_import_hook
-from support import typecheck
+from support import tables, typecheck
 
+# Shapes and types of array code are checked at run time. Not where a public class checks its
+# arguments itself: its own error is what its tests look for.
 CHECKED = (
     "peanut_models.cascade",
     "peanut_models.deform",
@@ -36,3 +42,23 @@ CHECKED = (
 )
 
 install_import_hook(CHECKED, f"{typecheck.__name__}.check")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker hands its tables over."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["tables"] = dict(tables.TABLES)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object, error: object) -> None:
+    """Take a worker's tables over."""
+    tables.TABLES.update((getattr(node, "workeroutput", None) or {}).get("tables", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have tabulated."""
+    for title, text in tables.TABLES.items():
+        terminalreporter.section(title)
+        terminalreporter.write_line(text)

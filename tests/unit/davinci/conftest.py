@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from support.fake_resolve.stage import Stage, build_stage
+from support.tables import add_table
 
 from peanut_davinci import flows
 
@@ -31,15 +32,4 @@ def record_table() -> Any:
     rows: list[tuple[str, ...]] = []
     yield rows
     head = ("Resolve", "way", "original", "result", "frames that differ")
-    widths = [max(len(row[k]) for row in [head, *rows]) for k in range(len(head))]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) for r in [head, *rows]]
-    _TABLES.append("\n".join(line.rstrip() for line in lines))
-
-
-_TABLES: list[str] = []
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    for table in _TABLES:
-        terminalreporter.section("the whole loop, in every version and edition")
-        terminalreporter.write_line(table)
+    add_table("the whole loop, in every version and edition", head, rows)
