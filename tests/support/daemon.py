@@ -10,6 +10,7 @@ from pathlib import Path
 
 from peanut.v1 import edits_pb2, jobs_pb2
 from peanut_client import PeanutClient, load_settings
+from peanut_daemon.hosts.transfer import TransferFolder
 
 
 class RunningDaemon:
@@ -26,6 +27,8 @@ class RunningDaemon:
 
     def __exit__(self, *_):
         self.kill()
+        # A killed daemon leaves its shared memory to the next one, and there is none.
+        TransferFolder(self.data_dir).close()
 
     def start(self) -> None:
         self.data_dir.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from peanut_daemon.deliverable import Deliverable
+from peanut_daemon.deliverable import Deliverable, Outputs
 from peanut_daemon.edits.model import Edit
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.errors import InvalidRequestError, JobStateError, NotApprovedError
@@ -29,8 +29,8 @@ from peanut_models.matte import matte_of
 from peanut_models.ranges import FrameRange
 
 MAX_SIDE_PX = 32768
-# Deliverables that stay open: a host plays one clip, and compares it with another at most.
-_OPEN_READERS = 2
+# Files that stay open: a host plays one result and its matte, and compares two at most.
+_OPEN_READERS = 4
 
 
 class View(Enum):
@@ -69,6 +69,15 @@ class Wanted:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class _Frozen:
+    """The masks of one frame, and by how much their union is grown and feathered."""
+
+    pngs: Sequence[bytes]
+    grow_px: int = 0
+    feather_px: int = 0
+
+
 class HostPictures:
     """Looks pictures up and makes them fit."""
 
@@ -92,63 +101,50 @@ class HostPictures:
                 f"frame {wanted.frame_index} is outside the edit's range {edit.frame_range}: "
                 "ask for frames of the edit"
             )
+        # The journal belongs to this thread; decoding and scaling go to another.
         match wanted.view:
             case View.MASK:
-                picture = await asyncio.to_thread(
-                    self._gray, edit, self._mask_pngs(edit, wanted.frame_index), 0, 0
-                )
+                parts = [await asyncio.to_thread(_gray, edit, self._masks(edit, wanted))]
             case View.MATTE:
-                picture = await asyncio.to_thread(self._approved_matte, edit, wanted.frame_index)
+                parts = [await asyncio.to_thread(_gray, edit, self._approved(edit, wanted))]
             case View.PLATE:
-                picture = await self._plate(edit, self._job(edit, wanted), wanted.frame_index)
+                job = self._job(edit, wanted)
+                parts = await self._plate(edit, job, wanted.frame_index)
             case View.RESULT:
-                picture = await asyncio.to_thread(
-                    self._result, edit, self._job(edit, wanted), wanted.frame_index
-                )
+                job = self._job(edit, wanted)
+                frozen = self._frozen_of(job, wanted.frame_index)
+                parts = await asyncio.to_thread(self._result, edit, job, frozen, wanted.frame_index)
         size = wanted.size if all(wanted.size) else (edit.clip.width, edit.clip.height)
-        return await asyncio.to_thread(_fitted, picture, size, wanted.sample)
+        return await asyncio.to_thread(_fitted, parts, size, wanted.sample)
 
     def close(self) -> None:
         """Let go of all files."""
         self._readers.close()
 
-    def _mask_pngs(self, edit: Edit, frame_index: int) -> list[bytes]:
+    def _masks(self, edit: Edit, wanted: Wanted) -> _Frozen:
+        frame_index = wanted.frame_index
         frames = FrameRange(frame_index, frame_index + 1)
-        masks = [mask.png for mask in self._edits.masks(edit.id, frames)]
-        if not edit.targets or len(masks) < len(edit.targets):
+        pngs = [mask.png for mask in self._edits.masks(edit.id, frames)]
+        if not edit.targets or len(pngs) < len(edit.targets):
             raise JobStateError(
-                f"frame {frame_index} of edit {edit.id} has masks of {len(masks)} of "
+                f"frame {frame_index} of edit {edit.id} has masks of {len(pngs)} of "
                 f"{len(edit.targets)} targets: give prompts and let the tracking finish"
             )
-        return masks
+        return _Frozen(pngs)
 
-    def _approved_matte(self, edit: Edit, frame_index: int) -> ndarray:
-        if edit.approval is None:
+    def _approved(self, edit: Edit, wanted: Wanted) -> _Frozen:
+        approval, frame_index = edit.approval, wanted.frame_index
+        if approval is None:
             raise NotApprovedError(
                 f"the matte of edit {edit.id} is not approved: look at its masks and approve them"
             )
-        approval = edit.approval
-        return self._frozen_matte(
-            edit, approval.matte_hash, approval.grow_px, approval.feather_px, frame_index
-        )
+        pngs = self._edits.matte(approval.matte_hash, FrameRange(frame_index, frame_index + 1))
+        return _Frozen(pngs.get(frame_index, []), approval.grow_px, approval.feather_px)
 
-    def _frozen_matte(
-        self, edit: Edit, matte_hash: str, grow_px: int, feather_px: int, frame_index: int
-    ) -> ndarray:
-        frozen = self._edits.matte(matte_hash, FrameRange(frame_index, frame_index + 1))
-        return self._gray(edit, frozen.get(frame_index, []), grow_px, feather_px)
-
-    @staticmethod
-    def _gray(edit: Edit, pngs: Sequence[bytes], grow_px: int, feather_px: int) -> ndarray:
-        masks = [mask_from_png(png) for png in pngs]
-        size = (edit.clip.height, edit.clip.width)
-        return matte_of(masks, size=size, grow_px=grow_px, feather_px=feather_px)[..., None]
-
-    def _matte_of_job(self, edit: Edit, job: Job, frame_index: int) -> UInt8[ndarray, "h w 1"]:
+    def _frozen_of(self, job: Job, frame_index: int) -> _Frozen:
         settings = job.settings
-        return self._frozen_matte(
-            edit, settings.matte_hash, settings.grow_px, settings.feather_px, frame_index
-        )
+        pngs = self._edits.matte(settings.matte_hash, FrameRange(frame_index, frame_index + 1))
+        return _Frozen(pngs.get(frame_index, []), settings.grow_px, settings.feather_px)
 
     def _job(self, edit: Edit, wanted: Wanted) -> Job:
         if not wanted.job_id:
@@ -163,7 +159,7 @@ class HostPictures:
             )
         return job
 
-    async def _plate(self, edit: Edit, job: Job, frame_index: int) -> ndarray:
+    async def _plate(self, edit: Edit, job: Job, frame_index: int) -> list[ndarray]:
         frames = FrameRange(frame_index, frame_index + 1)
         rgb: ndarray | None = None
         async with aclosing(self._renders.pictures(job.id, frames)) as pictures:
@@ -173,10 +169,10 @@ class HostPictures:
             raise JobStateError(
                 f"frame {frame_index} of job {job.id} could not be made: watch the job, try again"
             )
-        matte = await asyncio.to_thread(self._matte_of_job, edit, job, frame_index)
-        return _with_alpha(np.ascontiguousarray(rgb[..., ::-1]), matte)
+        matte = await asyncio.to_thread(_gray, edit, self._frozen_of(job, frame_index))
+        return [np.ascontiguousarray(rgb[..., ::-1]), matte]
 
-    def _result(self, edit: Edit, job: Job, frame_index: int) -> ndarray:
+    def _result(self, edit: Edit, job: Job, frozen: _Frozen, frame_index: int) -> list[ndarray]:
         if job.state is not JobState.SUCCEEDED:
             raise JobStateError(
                 f"job {job.id} is {job.state.value}: its result is there once it has succeeded"
@@ -185,7 +181,26 @@ class HostPictures:
         frame = self._readers.read(path, frame_index - first)
         if job.settings.deliverable is Deliverable.PATCH:
             return _straight_rgba(frame)
-        return _with_alpha(frame.to_rgb(), self._matte_of_job(edit, job, frame_index))
+        return [frame.to_rgb(), self._written_matte(edit, job, frozen, frame_index - first)]
+
+    def _written_matte(
+        self, edit: Edit, job: Job, frozen: _Frozen, frame_index: int
+    ) -> UInt8[ndarray, "h w 1"]:
+        """The matte beside the deliverable: reading it takes a fraction of making it again."""
+        try:
+            frame = self._readers.read(Outputs.beside(job.settings.output_path).matte, frame_index)
+        except JobStateError:  # Somebody took it away.
+            return _gray(edit, frozen)
+        return np.array(frame.components()[0])[..., None]
+
+
+def _gray(edit: Edit, frozen: _Frozen) -> UInt8[ndarray, "h w 1"]:
+    return matte_of(
+        [mask_from_png(png) for png in frozen.pngs],
+        size=(edit.clip.height, edit.clip.width),
+        grow_px=frozen.grow_px,
+        feather_px=frozen.feather_px,
+    )[..., None]
 
 
 class _Readers:
@@ -222,30 +237,28 @@ class _Readers:
                 self._open.popitem()[1].close()
 
 
-def _straight_rgba(frame: SourceFrame) -> ndarray:
+def _straight_rgba(frame: SourceFrame) -> list[ndarray]:
     """A patch's frame; its alpha is the last component, in the code values of its layout."""
     rgb, alpha = frame.to_rgb(), frame.components()[-1]
     scale = np.iinfo(rgb.dtype).max / frame.layout.maximum
     opacity = np.rint(alpha.astype(np.float32) * np.float32(scale)).astype(rgb.dtype)
-    return np.dstack([rgb, opacity])
-
-
-def _with_alpha(rgb: ndarray, matte: UInt8[ndarray, "h w 1"]) -> ndarray:
-    """RGB with a matte of source size as its alpha, both of the RGB's type and size."""
-    alpha = matte
-    if matte.shape[:2] != rgb.shape[:2]:
-        alpha = cv2.resize(matte, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)[..., None]
-    return np.concatenate([rgb, _as_sample(alpha, rgb.dtype)], axis=2)
+    return [rgb, opacity[..., None]]
 
 
 def _fitted(
-    picture: ndarray, size: tuple[int, int], sample: np.dtype[np.uint8] | np.dtype[np.uint16]
+    parts: Sequence[ndarray],
+    size: tuple[int, int],
+    sample: np.dtype[np.uint8] | np.dtype[np.uint16],
 ) -> ndarray:
-    if picture.shape[1::-1] != size:
-        smaller = size[0] < picture.shape[1]
-        how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-        picture = cv2.resize(picture, size, interpolation=how).reshape(size[1], size[0], -1)
-    return np.ascontiguousarray(_as_sample(picture, sample))
+    """Colours and alpha one behind the other, each scaled from its own size in one step."""
+    return np.concatenate([_as_sample(_scaled(part, size), sample) for part in parts], axis=2)
+
+
+def _scaled(part: ndarray, size: tuple[int, int]) -> ndarray:
+    if part.shape[1::-1] == size:
+        return part
+    how = cv2.INTER_AREA if size[0] < part.shape[1] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(part, size, interpolation=how)).reshape(size[1], size[0], -1)
 
 
 def _as_sample(picture: ndarray, sample: np.dtype[np.uint8] | np.dtype[np.uint16]) -> ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -10,25 +9,50 @@ import tempfile
 from pathlib import Path
 
 from peanut_daemon.errors import InvalidRequestError, MediaNotFoundError
+from peanut_daemon.media.atomic import output_error
 
 _MEMORY = Path("/dev/shm")
+_PREFIX = "peanut-transfer-"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class TransferFolder:
-    """One folder per data folder and user; its content does not outlive the daemon."""
+    """One folder of a running daemon, for its user alone; the content does not outlive the daemon.
+
+    Its name is random, since everybody may make folders where it lies.
+    """
 
     def __init__(self, data_dir: Path) -> None:
-        self.path = _place(data_dir)
+        self._data_dir = data_dir
+        # Names the folder, so that the next daemon can remove what a killed one left.
+        self._note = data_dir / "transfer.path"
+        self.path = data_dir / "transfer"
 
     def open(self) -> None:
-        """Make the folder anew, for this user alone."""
+        """Remove what an earlier daemon left, and make a folder.
+
+        Raises:
+            OutputNotWritableError, DiskFullError: it cannot be made.
+        """
         self.close()
-        self.path.mkdir(mode=0o700, parents=True)
+        try:
+            try:
+                self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_MEMORY))
+            except OSError:  # No such place on this system, or no room in it.
+                self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._data_dir))
+            self._note.write_text(str(self.path), encoding="utf-8")
+        except OSError as error:
+            raise output_error(error, self._data_dir) from error
 
     def close(self) -> None:
         """Remove it with what was never fetched."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        try:
+            left = Path(self._note.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return
+        if left.name.startswith(_PREFIX) and left.parent in (_MEMORY, self._data_dir):
+            shutil.rmtree(left, ignore_errors=True)
+        self._note.unlink(missing_ok=True)
 
     def given(self, name: str) -> Path:
         """The file of that name that a client put there.
@@ -60,10 +84,3 @@ class TransferFolder:
             Path(name).unlink(missing_ok=True)
             raise
         return Path(name)
-
-
-def _place(data_dir: Path) -> Path:
-    if os.access(_MEMORY, os.W_OK | os.X_OK) and hasattr(os, "getuid"):
-        digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]
-        return _MEMORY / f"peanut-{os.getuid()}-{digest}"
-    return data_dir / "transfer"
