@@ -30,7 +30,7 @@ from peanut_daemon.jobs.model import Job, JobState, Progress
 from peanut_daemon.media import ClipInfo
 from peanut_daemon.status import is_retryable
 from peanut_models.ranges import FrameRange
-from peanut_models.zoo import ModelCard, Stage
+from peanut_models.zoo import Commercial, ModelCard, ModelStore, Stage, profiles_with
 
 STATES = {
     JobState.QUEUED: jobs_pb2.JOB_STATE_QUEUED,
@@ -61,6 +61,12 @@ MODEL_STAGES = {
     Stage.P_MASK: models_pb2.MODEL_STAGE_P_MASK,
     Stage.NOF_ERASER: models_pb2.MODEL_STAGE_NOF_ERASER,
     Stage.UR_NET: models_pb2.MODEL_STAGE_UR_NET,
+}
+
+COMMERCIAL = {
+    Commercial.YES: models_pb2.COMMERCIAL_YES,
+    Commercial.NO: models_pb2.COMMERCIAL_NO,
+    Commercial.CONDITIONS: models_pb2.COMMERCIAL_CONDITIONS,
 }
 
 
@@ -242,17 +248,37 @@ def from_job(job: Job, progress: Progress) -> jobs_pb2.Job:
     return message
 
 
-def from_card(card: ModelCard, *, installed: bool) -> models_pb2.Model:
-    """A model card for the wire."""
+def from_card(card: ModelCard, models: ModelStore) -> models_pb2.Model:
+    """A model card, and what is here of it, for the wire."""
+    weights, found = card.weights, models.find(card)
+    recorded = models.trust(card).known()
     return models_pb2.Model(
         name=card.name,
         stage=MODEL_STAGES[card.stage],
         description=card.description,
         licence=card.licence,
         commercial_use=card.commercial_use,
-        installed=installed,
+        installed=models.ready(card),
         terms=card.terms,
         paper=card.paper,
+        commercial=COMMERCIAL[card.commercial],
+        good_for=card.good_for,
+        origin=weights.origin if weights else "",
+        files=[
+            models_pb2.ModelFile(
+                name=file.name,
+                url=file.url,
+                size_bytes=file.size_bytes,
+                sha256=file.sha256,
+                recorded_sha256=recorded[file.name].sha256 if file.name in recorded else "",
+            )
+            for file in (weights.files if weights else ())
+        ],
+        requires=card.requires,
+        profiles=[profile.name for profile in profiles_with(card)],
+        auxiliary=card.auxiliary,
+        understands_text=card.understands_text,
+        weights_sha256=found.blob_sha256 if found else "",
     )
 
 

@@ -8,6 +8,7 @@ import grpc
 
 from peanut_daemon import errors
 from peanut_models import errors as model_errors
+from peanut_models.zoo import errors as zoo_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,15 @@ STATUS: dict[type[Exception], Status] = {
     model_errors.WeightsMissingError: Status(_C.FAILED_PRECONDITION),
     model_errors.UnsupportedDeviceError: Status(_C.FAILED_PRECONDITION),
     model_errors.OutOfDeviceMemoryError: Status(_C.RESOURCE_EXHAUSTED, retryable=True),
+    zoo_errors.PullError: Status(_C.FAILED_PRECONDITION),
+    zoo_errors.LicenceNotAcceptedError: Status(_C.FAILED_PRECONDITION),
+    zoo_errors.NoAddressError: Status(_C.FAILED_PRECONDITION),
+    zoo_errors.SourceRefusedError: Status(_C.FAILED_PRECONDITION),
+    zoo_errors.SourceUnreachableError: Status(_C.UNAVAILABLE, retryable=True),
+    zoo_errors.WrongSizeError: Status(_C.FAILED_PRECONDITION),
+    zoo_errors.WrongHashError: Status(_C.FAILED_PRECONDITION),
+    zoo_errors.StoreFullError: Status(_C.RESOURCE_EXHAUSTED, retryable=True),
+    zoo_errors.StoreBusyError: Status(_C.RESOURCE_EXHAUSTED, retryable=True),
 }
 
 

@@ -8,17 +8,16 @@ Source: Teed and Deng, "RAFT: Recurrent All-Pairs Field Transforms for Optical F
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Literal
 
-import torch
 import torch.nn.functional as F  # noqa: N812
 from jaxtyping import Float
 from torch import Tensor, nn
 from torchvision.models.optical_flow import raft_large, raft_small
 
-from peanut_models.errors import InvalidInputError, WeightsMissingError
+from peanut_models.checkpoints import read_checkpoint
+from peanut_models.errors import InvalidInputError
 from peanut_models.flow.estimator import check_pair
 
 Size = Literal["large", "small"]
@@ -92,15 +91,11 @@ def load_raft(path: Path, size: Size = "large") -> Raft:
         WeightsMissingError: there is no such file.
         InvalidInputError: it is no state dict of this RAFT.
     """
-    if not path.is_file():
-        raise WeightsMissingError(
-            f"no RAFT weights at {path}: give the path of torchvision's raft_{size} file"
-        )
+    state = read_checkpoint(path, f"torchvision's raft_{size} file")
     network = Raft(size)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
         network.network.load_state_dict(state, strict=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, TypeError) as error:
+    except RuntimeError as error:
         raise InvalidInputError(
             f"{path} holds no weights of torchvision's raft_{size}: {str(error)[:200]}"
         ) from error

@@ -1,119 +1,177 @@
-"""From a published file to a stored blob: read without executing, checked, kept as safetensors."""
+"""From a published file to a stored blob: checked, and kept as safetensors.
+
+Torch is loaded only once a file of tensors has the right size and hash.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors import SafetensorError, safe_open
 
 from peanut_models.errors import InvalidInputError, WeightsMissingError
-from peanut_models.nof_eraser import convert as e2fgvi
-from peanut_models.nof_eraser.config import NetworkConfig
-from peanut_models.p_mask import convert as p_mask
-from peanut_models.ur_net import convert as basicvsr_pp
-from peanut_models.zoo.cards import ModelCard, Reader
-from peanut_models.zoo.store import Installed, ModelStore, file_sha256
+from peanut_models.zoo.card import ModelCard, Reader, Weights
+from peanut_models.zoo.check import check
+from peanut_models.zoo.record import Recorded, recorded
+from peanut_models.zoo.room import full_disk_named
+from peanut_models.zoo.store import Installed, ModelStore
+
+if TYPE_CHECKING:
+    from peanut_models.nof_eraser.config import NetworkConfig
 
 SAFETENSORS = ".safetensors"
 
+Report = Callable[[int, int], None]
+"""Called with how many bytes of how many were checked."""
 
-def add(store: ModelStore, card: ModelCard, path: Path) -> Installed:
+
+def _silent(done: int, total: int) -> None:
+    pass
+
+
+def add(
+    store: ModelStore,
+    card: ModelCard,
+    path: Path,
+    *,
+    origins: Mapping[str, str] | None = None,
+    trust_anew: bool = False,
+    report: Report = _silent,
+) -> Installed:
     """Add a model's weights from a file on this machine.
 
     Args:
         store: where to.
         card: the model they are for.
-        path: the published file, or the same tensors as safetensors.
+        path: the published file, or the same tensors as safetensors; a folder for some models.
+        origins: by file name, where each came from; default: its path.
+        trust_anew: what was recorded at the first time does not count; this is recorded instead.
+        report: told about the progress of checking.
 
     Raises:
-        InvalidInputError: the model needs no weights, the file is another's, is damaged, or its
-            hash is not the published one.
+        InvalidInputError: the model needs no weights, the file is another's or is damaged.
         WeightsMissingError: there is no such file.
+        WrongSizeError: its size is not the published one.
+        WrongHashError: its hash is not the published one, or not that of the first time.
+        StoreFullError: too little room.
     """
     if card.weights is None:
         raise InvalidInputError(
             f"model {card.name} ships with the package: there is nothing to add"
         )
-    if card.weights.reader.takes_folder:
-        _check_folder(card, path)
-        return store.put_folder(card, path)
+    trust = store.trust(card)
+    known = {} if trust_anew else trust.files()
+    with full_disk_named():
+        if card.weights.reader.takes_folder:
+            found, files = _add_folder(
+                store, card, card.weights, path, origins or {}, known, report
+            )
+        else:
+            found, files = _add_file(store, card, card.weights, path, origins or {}, known, report)
+    if trust_anew:
+        trust.forget()
+    for name, facts in files.items():
+        trust.note(name, facts)
+    return found
+
+
+def _add_file(
+    store: ModelStore,
+    card: ModelCard,
+    weights: Weights,
+    path: Path,
+    origins: Mapping[str, str],
+    known: Mapping[str, Recorded],
+    report: Report,
+) -> tuple[Installed, dict[str, Recorded]]:
     if not path.is_file():
-        raise WeightsMissingError(f"no weights at {path}: give the path of {card.weights.name}")
-    sha256 = file_sha256(path)
-    if card.weights.sha256 and not sha256.startswith(card.weights.sha256):
-        raise InvalidInputError(
-            f"{path} has SHA-256 {sha256[:16]}, but {card.weights.name} was published with "
-            f"{card.weights.sha256[:16]}: it is another file or a damaged one"
+        raise WeightsMissingError(f"no weights at {path}: give the path of {weights.name}")
+    (file,) = weights.files
+    sha256 = check(path, file, known, report=report)
+    # Here and not at the top: it loads torch, which a file that is refused need not wait for.
+    from peanut_models.zoo.readers import converted
+
+    write, origin = converted(card, weights, path), origins.get(file.name, str(path))
+    installed = store.put(card, path, write, sha256, origin=origin)
+    # Under another name it may be a converted file, which says nothing about the published one.
+    facts = {file.name: recorded(path, sha256, origin)} if path.name == file.name else {}
+    return installed, facts
+
+
+def _add_folder(
+    store: ModelStore,
+    card: ModelCard,
+    weights: Weights,
+    folder: Path,
+    origins: Mapping[str, str],
+    known: Mapping[str, Recorded],
+    report: Report,
+) -> tuple[Installed, dict[str, Recorded]]:
+    there = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
+    sets = _NEEDED_FILES[weights.reader]
+    if not any(set(names) <= there for names in sets):
+        needed = " or ".join(" and ".join(names) for names in sets)
+        raise WeightsMissingError(
+            f"{folder} is no folder with {needed}: give the folder of {weights.origin}"
         )
-    published = read(path, card.weights.reader)
-    _CHECKS[card.weights.reader](card, published)
-    tensors = {name: tensor.contiguous() for name, tensor in published.items()}
-    return store.put(card, path, lambda part: save_file(tensors, part), sha256)
-
-
-def read(path: Path, reader: Reader = Reader.E2FGVI) -> dict[str, Tensor]:
-    """The tensors of a stored file, or of a published one as its reader finds them."""
-    if path.suffix == SAFETENSORS:
-        return load_file(path)
-    return _READERS[reader](path)
-
-
-def _check_e2fgvi(card: ModelCard, published: Mapping[str, Tensor]) -> None:
-    e2fgvi.build_network(published, e2fgvi_config(card))
+    hashes = {
+        file.name: check(folder / file.name, file, known, report=report)
+        for file in weights.files
+        if file.name in there
+    }
+    _check_folder(folder, weights.reader)
+    # Pickles and code are left where they are: nothing reads them, so nothing can run them.
+    kept = [name for name in there if Path(name).suffix in (".json", ".txt", SAFETENSORS)]
+    origin = " and ".join(sorted({o.rpartition("/")[0] for o in origins.values()}))
+    installed = store.put_folder(card, folder, kept, origin=origin)
+    return installed, {
+        name: recorded(folder / name, sha256, origins.get(name, str(folder / name)))
+        for name, sha256 in hashes.items()
+    }
 
 
 def e2fgvi_config(card: ModelCard) -> NetworkConfig:
     """Which of the two networks a card means."""
+    from peanut_models.nof_eraser.config import NetworkConfig
+
     return NetworkConfig(variant="hq" if card.name.endswith("_hq") else "base")
-
-
-def _check_basicvsr_pp(card: ModelCard, published: Mapping[str, Tensor]) -> None:
-    config = basicvsr_pp.build_network(published).config
-    if not config.low_res_input:
-        raise InvalidInputError(
-            f"this checkpoint restores frames at their own size: {card.name} enlarges four times"
-        )
-
-
-def _check_sam2(card: ModelCard, published: Mapping[str, Tensor]) -> None:
-    p_mask.build_sam2(published, p_mask.sam2_config_of(published))
-
-
-def _check_samwise(card: ModelCard, published: Mapping[str, Tensor]) -> None:
-    p_mask.samwise_to_ours(published, p_mask.samwise_config_of(published))
 
 
 _NEEDED_FILES = {
     Reader.TOKENIZER: (("tokenizer.json",), ("vocab.json", "merges.txt")),
-    Reader.DETECTOR: (("config.json", "model.safetensors"),),
+    Reader.DETECTOR: (("config.json", "model.safetensors", "preprocessor_config.json"),),
 }
 """Per kind of folder, the sets of files of which one must be there."""
 
+_DETECTORS = {"grounding-dino", "mm-grounding-dino", "owlv2"}
+"""Kinds of models that a detector's `config.json` may name."""
 
-def _check_folder(card: ModelCard, folder: Path) -> None:
-    """Refuse a folder that lacks files, or holds weights that would have to be unpickled."""
-    assert card.weights is not None
-    wanted = _NEEDED_FILES[card.weights.reader]
-    there = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
-    if not any(set(names) <= there for names in wanted):
-        needed = " or ".join(" and ".join(names) for names in wanted)
-        raise WeightsMissingError(
-            f"{folder} is no folder with {needed}: give the folder of {card.weights.origin}"
+
+def _check_folder(folder: Path, reader: Reader) -> None:
+    """Refuse a folder whose files cannot be read, or whose model is of another kind."""
+    texts = {}
+    for file in folder.glob("*.json"):
+        try:
+            texts[file.name] = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InvalidInputError(f"{file} is no JSON ({error}): fetch it again") from error
+    if reader is not Reader.DETECTOR:
+        return
+    kind = texts["config.json"].get("model_type")
+    if kind not in _DETECTORS:
+        raise InvalidInputError(
+            f"{folder} holds a model of kind {kind!r}: a detector is one of "
+            f"{', '.join(sorted(_DETECTORS))}"
         )
-
-
-_READERS: dict[Reader, Callable[[Path], dict[str, Tensor]]] = {
-    Reader.E2FGVI: e2fgvi.read_checkpoint,
-    Reader.BASICVSR_PP: basicvsr_pp.read_checkpoint,
-    Reader.SAM2: p_mask.read_checkpoint,
-    Reader.SAMWISE: p_mask.read_checkpoint,
-}
-
-_CHECKS: dict[Reader, Callable[[ModelCard, Mapping[str, Tensor]], None]] = {
-    Reader.E2FGVI: _check_e2fgvi,
-    Reader.BASICVSR_PP: _check_basicvsr_pp,
-    Reader.SAM2: _check_sam2,
-    Reader.SAMWISE: _check_samwise,
-}
+    try:
+        with safe_open(folder / "model.safetensors", framework="np") as tensors:
+            empty = not tensors.keys()
+    except SafetensorError as error:
+        raise InvalidInputError(
+            f"{folder / 'model.safetensors'} cannot be read ({error}): fetch it again"
+        ) from error
+    if empty:
+        raise InvalidInputError(f"{folder / 'model.safetensors'} holds no tensor: fetch it again")

@@ -2,9 +2,11 @@
 
     models/blobs/<sha256>.safetensors (or a folder <sha256>, where a model comes as one)
     models/manifests/<model>.json
+    models/trusted/<model>.json         what its files were when they first came
+    models/partial/<model>/<file>       what is being fetched, and goes on after a cut
 
-Both appear complete or not at all, so a crash leaves nothing half installed. Nothing here imports
-torch: the daemon's face asks what is installed.
+Blobs and manifests appear complete or not at all, so a crash leaves nothing half installed. Nothing
+here imports torch: the daemon's face asks what is installed.
 """
 
 from __future__ import annotations
@@ -14,13 +16,18 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from peanut_models.errors import InvalidInputError, WeightsMissingError
-from peanut_models.zoo.cards import ModelCard
+from peanut_models.zoo.card import ModelCard
 from peanut_models.zoo.cards import card as named_card
+from peanut_models.zoo.record import TrustRecord
+
+_STALE_S = 24 * 3600
+"""Older drafts were left behind by a process that was killed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +41,7 @@ class Installed:
         blob_sha256: of the tensors as stored here; results are keyed by it.
         bytes: size of the blob.
         is_folder: the blob is a folder of files.
+        source: where the file came from: an address, or a path on this machine.
     """
 
     model: str
@@ -42,6 +50,7 @@ class Installed:
     blob_sha256: str
     bytes: int
     is_folder: bool = False
+    source: str = ""
 
 
 class ModelStore:
@@ -89,16 +98,28 @@ class ModelStore:
             self.require(named_card(name))
         found = self.find(card)
         if found is None:
-            file = card.weights.name if card.weights else "its weights"
-            origin = card.weights.origin if card.weights else "its publisher"
             raise WeightsMissingError(
-                f"the weights of {card.name} are not on this machine: get {file} ({origin}; "
-                f"licence {card.licence}), then run: peanut models add {card.name} {file}"
+                f"the weights of {card.name} (licence {card.licence}) are not on this machine: "
+                f"{command_for(card)}"
             )
         return found
 
+    def trust(self, card: ModelCard) -> TrustRecord:
+        """What the card's files were when they first came; it outlives `remove`."""
+        return TrustRecord(self._folder / "trusted" / f"{card.name}.json", card.name)
+
+    def partial(self, card: ModelCard) -> Path:
+        """Where the card's files lie while they are fetched; may not exist."""
+        return self._folder / "partial" / card.name
+
     def put(
-        self, card: ModelCard, source: Path, write: Callable[[Path], None], source_sha256: str
+        self,
+        card: ModelCard,
+        source: Path,
+        write: Callable[[Path], None],
+        source_sha256: str,
+        *,
+        origin: str = "",
     ) -> Installed:
         """Store a blob and make it the card's.
 
@@ -107,9 +128,9 @@ class ModelStore:
             source: the file that was added.
             write: writes the blob to a path.
             source_sha256: of the source.
+            origin: where the source came from; default: its path.
         """
-        blobs = self._folder / "blobs"
-        blobs.mkdir(parents=True, exist_ok=True)
+        blobs = self._blobs()
         handle, name = tempfile.mkstemp(dir=blobs, suffix=".part")
         os.close(handle)
         part = Path(name)
@@ -126,18 +147,32 @@ class ModelStore:
             source_sha256=source_sha256,
             blob_sha256=digest,
             bytes=size,
+            source=origin or str(source),
         )
-        self._write_manifest(installed)
+        self._write_manifest(card, installed)
         return installed
 
-    def put_folder(self, card: ModelCard, source: Path) -> Installed:
-        """Store a copy of a folder's files and make it the card's."""
-        blobs = self._folder / "blobs"
-        blobs.mkdir(parents=True, exist_ok=True)
+    def put_folder(
+        self,
+        card: ModelCard,
+        source: Path,
+        names: Iterable[str] | None = None,
+        *,
+        origin: str = "",
+    ) -> Installed:
+        """Store a copy of a folder's files and make it the card's.
+
+        Args:
+            card: of the model.
+            source: the folder.
+            names: of the files to copy; default: all.
+            origin: where they came from; default: the folder's path.
+        """
+        blobs = self._blobs()
         part = Path(tempfile.mkdtemp(dir=blobs, suffix=".part"))
         try:
             for file in sorted(source.iterdir()):
-                if file.is_file():
+                if file.is_file() and (names is None or file.name in names):
                     shutil.copyfile(file, part / file.name)
             digest = folder_sha256(part)
             target = blobs / digest
@@ -152,26 +187,35 @@ class ModelStore:
             blob_sha256=digest,
             bytes=sum(file.stat().st_size for file in target.iterdir()),
             is_folder=True,
+            source=origin or str(source),
         )
-        self._write_manifest(installed)
+        self._write_manifest(card, installed)
         return installed
 
-    def _write_manifest(self, installed: Installed) -> None:
+    def _write_manifest(self, card: ModelCard, installed: Installed) -> None:
+        """Make a blob the card's; the one before goes unless another model uses it."""
+        before = self.find(card)
         manifest = self._manifest(installed.model)
         manifest.parent.mkdir(parents=True, exist_ok=True)
         draft = manifest.with_suffix(".part")
         draft.write_text(json.dumps(asdict(installed), indent=2), encoding="utf-8")
         draft.replace(manifest)
+        if before is not None:
+            self._drop_unused(before)
+
+    def _drop_unused(self, found: Installed) -> None:
+        manifests = (self._folder / "manifests").rglob("*.json")
+        if not any(found.blob_sha256 in one.read_text(encoding="utf-8") for one in manifests):
+            _delete(self._blob(found))
 
     def remove(self, card: ModelCard) -> bool:
         """Forget a model; its blob goes unless another model uses it. False if none was there."""
         found = self.find(card)
+        shutil.rmtree(self.partial(card), ignore_errors=True)
         self._manifest(card.name).unlink(missing_ok=True)
         if found is None:
             return False
-        others = (self._folder / "manifests").rglob("*.json")
-        if not any(found.blob_sha256 in other.read_text(encoding="utf-8") for other in others):
-            _delete(self._blob(found))
+        self._drop_unused(found)
         return True
 
     def verify(self, card: ModelCard) -> Installed:
@@ -187,9 +231,19 @@ class ModelStore:
         if actual != found.blob_sha256:
             raise InvalidInputError(
                 f"the stored weights of {card.name} are damaged (SHA-256 {actual[:12]}, expected "
-                f"{found.blob_sha256[:12]}): run peanut models add {card.name} FILE again"
+                f"{found.blob_sha256[:12]}): run peanut models remove {card.name}, then "
+                f"{command_for(card)}"
             )
         return found
+
+    def _blobs(self) -> Path:
+        """The folder of blobs, without drafts that a killed process left behind."""
+        blobs = self._folder / "blobs"
+        blobs.mkdir(parents=True, exist_ok=True)
+        for draft in blobs.glob("*.part"):
+            if draft.stat().st_mtime < time.time() - _STALE_S:
+                _delete(draft)
+        return blobs
 
     def _blob(self, installed: Installed) -> Path:
         suffix = "" if installed.is_folder else ".safetensors"
@@ -197,6 +251,17 @@ class ModelStore:
 
     def _manifest(self, model: str) -> Path:
         return self._folder / "manifests" / f"{model}.json"
+
+
+def command_for(card: ModelCard) -> str:
+    """What to do to get a card's weights, in words."""
+    yes = "" if card.commercial_use else " --accept-licence"
+    if card.weights is None or all(file.url for file in card.weights.files):
+        return f"run: peanut models pull {card.name}{yes}"
+    return (
+        f"get {card.weights.name} in a browser ({card.weights.origin}), then run: "
+        f"peanut models add {card.name} {card.weights.name}{yes}"
+    )
 
 
 def _delete(blob: Path) -> None:

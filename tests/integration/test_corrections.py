@@ -110,7 +110,7 @@ def test_a_sentence_needs_a_model_and_the_error_names_the_command(client, edit):
     with pytest.raises(PeanutError, match="peanut models add samwise/mevis") as caught:
         tracked(client, edit, target(words))
     assert caught.value.reason == "WeightsMissingError"
-    with pytest.raises(PeanutError, match="peanut models add") as caught:
+    with pytest.raises(PeanutError, match="peanut models pull") as caught:
         tracked(client, edit, target(words), p_mask="samwise/mevis")
     assert caught.value.reason == "WeightsMissingError"
 

@@ -18,6 +18,7 @@ from peanut_daemon.worker.messages import Failed, FramesSettled, MaskReady, Trac
 from peanut_models.errors import WeightsMissingError
 from peanut_models.ranges import FrameRange
 from peanut_models.zoo import CARDS, ModelCard, ModelStore, Stage, chosen
+from peanut_models.zoo.store import command_for
 
 
 class Direction(Enum):
@@ -194,8 +195,8 @@ def _check_text(card: ModelCard, target: Target) -> None:
         able = [c for c in CARDS if c.understands_text and c.weights is not None]
         raise WeightsMissingError(
             f"the text {text[:40]!r} needs a model that understands it, and {card.name} does not: "
-            f"use clicks, or choose {' or '.join(c.name for c in able)} after "
-            f"peanut models add {able[0].name} {able[0].weights and able[0].weights.name}"
+            f"use clicks, or choose {' or '.join(c.name for c in able)}; for the first, "
+            f"{command_for(able[0])}"
         )
 
 

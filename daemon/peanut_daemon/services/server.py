@@ -86,5 +86,5 @@ class ModelService(models_pb2_grpc.ModelServiceServicer):
     ) -> models_pb2.ListModelsResponse:
         """Return all cards."""
         return models_pb2.ListModelsResponse(
-            models=[convert.from_card(card, installed=self._models.ready(card)) for card in CARDS]
+            models=[convert.from_card(card, self._models) for card in CARDS]
         )

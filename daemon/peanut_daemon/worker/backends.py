@@ -53,7 +53,7 @@ class Backends:
         """P-MASK as a request wants it."""
         if model.name == "embedded/masks":
             return self._kept(model.key, lambda: OneByOne(ClassicalMaskTracker()))
-        if model.name.startswith("sam2.1/"):
+        if model.name.startswith(("sam2.0/", "sam2.1/")):
             return self._kept(model.key, lambda: self._clicks_tracker(model))
         if model.name.startswith(("samwise/", "grounding/")):
             return self._kept(model.key, lambda: self._text_tracker(model))
@@ -107,8 +107,8 @@ class Backends:
             return sentence_tracker(state, words, clicks, device, precision)
         if clicks is None:
             raise WeightsMissingError(
-                f"{model.name} finds boxes, which SAM 2.1 follows: add one of its sizes with "
-                "peanut models add sam2.1/base_plus FILE"
+                f"{model.name} finds boxes, which SAM 2.1 follows: get one of its sizes with "
+                "peanut models pull sam2.1/base_plus"
             )
         return grounding_tracker(self._weights(model), clicks, device, precision)
 

@@ -111,7 +111,7 @@ def test_doctor_finds_nothing_wrong(
     assert document["ok"] is True
     names = [check["name"] for check in document["checks"]]
     assert names[:5] == ["python", "client", "packages", "data", "disk"]
-    assert names[5:] == ["daemon", "worker", "profiles"]
+    assert names[5:] == ["daemon", "worker", "profile"]
     # It was running before, so it is left running.
     assert service.named("Shutdown") == []
 
@@ -140,7 +140,7 @@ def test_every_command_takes_json() -> None:
         return [command] if commands is None else [x for c in commands.values() for x in leaves(c)]
 
     found = leaves(typer.main.get_command(app))
-    assert len(found) == 24
+    assert len(found) == 26
     for command in found:
         options = [name for param in command.params for name in param.opts]  # type: ignore[attr-defined]
         assert "--json" in options

@@ -79,7 +79,7 @@ def test_a_clean_plate_that_is_not_there_is_refused_at_once(
 
 
 @pytest.mark.parametrize(
-    ("model", "complaint"), [("nothing", "choose one of"), ("e2fgvi", "peanut models add e2fgvi")]
+    ("model", "complaint"), [("nothing", "choose one of"), ("e2fgvi", "peanut models pull e2fgvi")]
 )
 def test_a_model_that_cannot_be_used_is_refused_before_the_tracking(
     run: Run, service: FakeService, clip: Path, tmp_path: Path, model: str, complaint: str

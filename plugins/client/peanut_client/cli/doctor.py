@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 import typer
 from rich.text import Text
 
-from peanut.v1 import server_pb2
+from peanut.v1 import models_pb2, server_pb2
 from peanut_client.cli import options
 from peanut_client.cli.app import app, version
 from peanut_client.cli.failures import EXIT_FAILED
@@ -24,8 +24,9 @@ from peanut_client.config import Settings, load_settings
 from peanut_client.errors import PeanutError
 from peanut_client.launch import missing_daemon_modules
 
-OK, WARN, FAIL = "ok", "warn", "fail"
-_STYLES = {OK: "green", WARN: "yellow", FAIL: "red"}
+# A note is what could be had but need not be.
+OK, NOTE, WARN, FAIL = "ok", "note", "warn", "fail"
+_STYLES = {OK: "green", NOTE: "cyan", WARN: "yellow", FAIL: "red"}
 _GIB = 2**30
 # A minute of HD plate takes about 10 GiB in the store.
 _DISK_COMFORTABLE_BYTES = 10 * _GIB
@@ -133,7 +134,10 @@ def _disk(settings: Settings) -> Check:
 def _daemon(settings: Settings) -> Iterator[Check]:
     try:
         with PeanutClient(settings=settings) as client:
-            yield from _answers(client.server, settings.log_file, started=client.started_daemon)
+            started = client.started_daemon
+            yield from _answers(
+                client.server, client.list_models(), settings.log_file, started=started
+            )
             if client.started_daemon:
                 client.shutdown()
     except PeanutError as error:
@@ -141,7 +145,11 @@ def _daemon(settings: Settings) -> Iterator[Check]:
 
 
 def _answers(
-    server: server_pb2.GetServerInfoResponse, log_file: Path, *, started: bool
+    server: server_pb2.GetServerInfoResponse,
+    models: Sequence[models_pb2.Model],
+    log_file: Path,
+    *,
+    started: bool,
 ) -> Iterator[Check]:
     how = "was started for this check" if started else "runs"
     yield Check("daemon", OK, f"version {server.version} {how} and answers")
@@ -165,8 +173,39 @@ def _answers(
             f"the worker had to be restarted {server.worker.restarts} times",
             f"see the log {log_file} for the cause; a shorter --range takes less memory",
         )
-    ready = [profile.name for profile in server.profiles if profile.ready]
-    if ready:
-        yield Check("profiles", OK, f"ready: {', '.join(ready)}")
-    else:
+    yield from _profiles(server.profiles, models)
+
+
+def _profiles(
+    profiles: Sequence[server_pb2.Profile], models: Sequence[models_pb2.Model]
+) -> Iterator[Check]:
+    """One row per profile: ready, or what it lacks and the one command that gets it."""
+    if not any(profile.ready for profile in profiles):
         yield Check("profiles", FAIL, "none is ready", 'reinstall: pip install "peanut[daemon]"')
+    for profile in profiles:
+        if profile.ready:
+            yield Check("profile", OK, f"{profile.name} is ready")
+            continue
+        lacking = [
+            model
+            for model in models
+            if profile.name in model.profiles and model.files and not model.weights_sha256
+        ]
+        size = sum(file.size_bytes for model in lacking for file in model.files)
+        names = ", ".join(model.name for model in lacking) or "weights"
+        known = f" ({size / 1e6:.0f} MB or more)" if size else ""
+        yield Check(
+            "profile", NOTE, f"{profile.name} lacks {names}{known}", _command(profile.name, lacking)
+        )
+
+
+def _command(profile: str, lacking: Sequence[models_pb2.Model]) -> str:
+    """What gets all that a profile lacks."""
+    restricted = any(not model.commercial_use for model in lacking)
+    command = f"peanut models pull {profile}{' --accept-licence' if restricted else ''}"
+    by_hand = [
+        f"{file.name} ({model.origin})" for model in lacking for file in model.files if not file.url
+    ]
+    if not by_hand:
+        return command
+    return f"{command} --from FOLDER, with these in it by browser: {'; '.join(by_hand)}"

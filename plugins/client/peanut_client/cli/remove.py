@@ -173,7 +173,7 @@ def _check_model(
     if not fitting[name].installed:
         raise UsageError(
             f"the weights of {name} are not on this machine",
-            hint=f"get them from their publisher, then: peanut models add {name} FILE",
+            hint=f"get them with: peanut models pull {name}",
         )
 
 

@@ -24,21 +24,25 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16peanut/v1/models.proto\x12\tpeanut.v1\"\xaa\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12$\n\x05stage\x18\x02 \x01(\x0e\x32\x15.peanut.v1.ModelStage\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07licence\x18\x04 \x01(\t\x12\x16\n\x0e\x63ommercial_use\x18\x05 \x01(\x08\x12\x11\n\tinstalled\x18\x06 \x01(\x08\x12\r\n\x05terms\x18\x07 \x01(\t\x12\r\n\x05paper\x18\x08 \x01(\t\"\x13\n\x11ListModelsRequest\"6\n\x12ListModelsResponse\x12 \n\x06models\x18\x01 \x03(\x0b\x32\x10.peanut.v1.Model*u\n\nModelStage\x12\x1b\n\x17MODEL_STAGE_UNSPECIFIED\x10\x00\x12\x16\n\x12MODEL_STAGE_P_MASK\x10\x01\x12\x1a\n\x16MODEL_STAGE_NOF_ERASER\x10\x02\x12\x16\n\x12MODEL_STAGE_UR_NET\x10\x03\x32Y\n\x0cModelService\x12I\n\nListModels\x12\x1c.peanut.v1.ListModelsRequest\x1a\x1d.peanut.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16peanut/v1/models.proto\x12\tpeanut.v1\"c\n\tModelFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\x17\n\x0frecorded_sha256\x18\x05 \x01(\t\"\x85\x03\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12$\n\x05stage\x18\x02 \x01(\x0e\x32\x15.peanut.v1.ModelStage\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07licence\x18\x04 \x01(\t\x12\x16\n\x0e\x63ommercial_use\x18\x05 \x01(\x08\x12\x11\n\tinstalled\x18\x06 \x01(\x08\x12\r\n\x05terms\x18\x07 \x01(\t\x12\r\n\x05paper\x18\x08 \x01(\t\x12)\n\ncommercial\x18\t \x01(\x0e\x32\x15.peanut.v1.Commercial\x12\x10\n\x08good_for\x18\n \x01(\t\x12\x0e\n\x06origin\x18\x0b \x01(\t\x12#\n\x05\x66iles\x18\x0c \x03(\x0b\x32\x14.peanut.v1.ModelFile\x12\x10\n\x08requires\x18\r \x03(\t\x12\x10\n\x08profiles\x18\x0e \x03(\t\x12\x11\n\tauxiliary\x18\x0f \x01(\x08\x12\x18\n\x10understands_text\x18\x10 \x01(\x08\x12\x16\n\x0eweights_sha256\x18\x11 \x01(\t\"\x13\n\x11ListModelsRequest\"6\n\x12ListModelsResponse\x12 \n\x06models\x18\x01 \x03(\x0b\x32\x10.peanut.v1.Model*u\n\nModelStage\x12\x1b\n\x17MODEL_STAGE_UNSPECIFIED\x10\x00\x12\x16\n\x12MODEL_STAGE_P_MASK\x10\x01\x12\x1a\n\x16MODEL_STAGE_NOF_ERASER\x10\x02\x12\x16\n\x12MODEL_STAGE_UR_NET\x10\x03*j\n\nCommercial\x12\x1a\n\x16\x43OMMERCIAL_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43OMMERCIAL_YES\x10\x01\x12\x11\n\rCOMMERCIAL_NO\x10\x02\x12\x19\n\x15\x43OMMERCIAL_CONDITIONS\x10\x03\x32Y\n\x0cModelService\x12I\n\nListModels\x12\x1c.peanut.v1.ListModelsRequest\x1a\x1d.peanut.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'peanut.v1.models_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MODELSTAGE']._serialized_start=287
-  _globals['_MODELSTAGE']._serialized_end=404
-  _globals['_MODEL']._serialized_start=38
-  _globals['_MODEL']._serialized_end=208
-  _globals['_LISTMODELSREQUEST']._serialized_start=210
-  _globals['_LISTMODELSREQUEST']._serialized_end=229
-  _globals['_LISTMODELSRESPONSE']._serialized_start=231
-  _globals['_LISTMODELSRESPONSE']._serialized_end=285
-  _globals['_MODELSERVICE']._serialized_start=406
-  _globals['_MODELSERVICE']._serialized_end=495
+  _globals['_MODELSTAGE']._serialized_start=607
+  _globals['_MODELSTAGE']._serialized_end=724
+  _globals['_COMMERCIAL']._serialized_start=726
+  _globals['_COMMERCIAL']._serialized_end=832
+  _globals['_MODELFILE']._serialized_start=37
+  _globals['_MODELFILE']._serialized_end=136
+  _globals['_MODEL']._serialized_start=139
+  _globals['_MODEL']._serialized_end=528
+  _globals['_LISTMODELSREQUEST']._serialized_start=530
+  _globals['_LISTMODELSREQUEST']._serialized_end=549
+  _globals['_LISTMODELSRESPONSE']._serialized_start=551
+  _globals['_LISTMODELSRESPONSE']._serialized_end=605
+  _globals['_MODELSERVICE']._serialized_start=834
+  _globals['_MODELSERVICE']._serialized_end=923
 # @@protoc_insertion_point(module_scope)

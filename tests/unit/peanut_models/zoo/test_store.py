@@ -1,22 +1,25 @@
 """The store of weights: complete or not there, checked, never executing what it reads."""
 
 import json
+import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import save_file
 from support.e2fgvi import seeded_checkpoint
 
+from peanut_models.checkpoints import read_checkpoint
 from peanut_models.errors import (
     InvalidInputError,
     ModelNotFoundError,
     WeightsMissingError,
 )
 from peanut_models.zoo import CARDS, ModelStore, Stage, card, chosen
-from peanut_models.zoo.install import add, read
+from peanut_models.zoo.install import add
 
 HQ = card("e2fgvi_hq")
 
@@ -39,7 +42,7 @@ def filled(tmp_path_factory, published):
 def test_what_was_added_is_there_and_holds_the_same_tensors(filled, published):
     assert filled.ready(HQ)
     assert filled.verify(HQ).source_name == published.name
-    stored = read(filled.path(HQ))
+    stored = read_checkpoint(filled.path(HQ))
     for name, tensor in seeded_checkpoint("hq").items():
         assert torch.equal(stored[name], tensor), name
 
@@ -148,3 +151,28 @@ def test_a_stage_takes_the_profiles_model_unless_told_otherwise():
         chosen("embedded", Stage.UR_NET, "e2fgvi_hq")
     with pytest.raises(ModelNotFoundError, match="no model is called"):
         chosen("embedded", Stage.UR_NET, "nothing")
+
+
+def test_drafts_of_a_killed_process_are_swept_up_a_day_later(tmp_path):
+    store, words = ModelStore(tmp_path), tmp_path / "words"
+    words.mkdir()
+    for name in ("vocab.json", "merges.txt"):
+        (words / name).write_text("{}")
+    (tmp_path / "blobs").mkdir()
+    old, young = (tmp_path / "blobs" / f"{name}.part" for name in ("old", "young"))
+    for draft in (old, young):
+        draft.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    add(store, card("roberta/tokenizer"), words)
+    assert not old.exists()
+    assert young.exists()
+
+
+def test_the_same_blob_of_two_models_goes_with_the_last(tmp_path, published):
+    store, twin = ModelStore(tmp_path), replace(HQ, name="twin_hq")
+    assert add(store, HQ, published).blob_sha256 == add(store, twin, published).blob_sha256
+    blob = store.path(HQ)
+    store.remove(HQ)
+    assert blob.exists()
+    store.remove(twin)
+    assert not blob.exists()
