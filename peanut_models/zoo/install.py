@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError, safe_open
 
@@ -18,9 +17,6 @@ from peanut_models.zoo.check import check
 from peanut_models.zoo.record import Recorded, recorded
 from peanut_models.zoo.room import full_disk_named
 from peanut_models.zoo.store import Installed, ModelStore
-
-if TYPE_CHECKING:
-    from peanut_models.nof_eraser.config import NetworkConfig
 
 SAFETENSORS = ".safetensors"
 
@@ -131,13 +127,6 @@ def _add_folder(
         name: recorded(folder / name, sha256, origins.get(name, str(folder / name)))
         for name, sha256 in hashes.items()
     }
-
-
-def e2fgvi_config(card: ModelCard) -> NetworkConfig:
-    """Which of the two networks a card means."""
-    from peanut_models.nof_eraser.config import NetworkConfig
-
-    return NetworkConfig(variant="hq" if card.name.endswith("_hq") else "base")
 
 
 _NEEDED_FILES = {

@@ -12,10 +12,10 @@ from peanut_models.checkpoints import read_checkpoint
 from peanut_models.errors import InvalidInputError
 from peanut_models.flow.raft import Raft, Size
 from peanut_models.nof_eraser import convert as e2fgvi
+from peanut_models.nof_eraser.config import NetworkConfig
 from peanut_models.p_mask import convert as p_mask
 from peanut_models.ur_net import convert as basicvsr_pp
 from peanut_models.zoo.card import ModelCard, Reader, Weights
-from peanut_models.zoo.install import e2fgvi_config
 
 
 def converted(card: ModelCard, weights: Weights, path: Path) -> Callable[[Path], None]:
@@ -41,7 +41,8 @@ def _check_raft(card: ModelCard, published: Mapping[str, Tensor]) -> None:
 
 
 def _check_e2fgvi(card: ModelCard, published: Mapping[str, Tensor]) -> None:
-    e2fgvi.build_network(published, e2fgvi_config(card))
+    config = NetworkConfig(variant="hq" if card.name.endswith("_hq") else "base")
+    e2fgvi.build_network(published, config)
 
 
 def _check_basicvsr_pp(card: ModelCard, published: Mapping[str, Tensor]) -> None:

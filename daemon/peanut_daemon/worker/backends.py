@@ -133,15 +133,13 @@ class Backends:
     def _network_eraser(self, model: ChosenModel, sparse_stride: int) -> Eraser:
         # Here and not at the top: most workers never load a network, and torch takes seconds.
         from peanut_models.checkpoints import read_checkpoint
-        from peanut_models.nof_eraser.config import PredictorConfig
-        from peanut_models.nof_eraser.convert import build_network
+        from peanut_models.nof_eraser.config import NetworkConfig, PredictorConfig
+        from peanut_models.nof_eraser.convert import build_network, variant_of
         from peanut_models.nof_eraser.predictor import NofEraser
-        from peanut_models.zoo.install import e2fgvi_config
 
         device, precision = self._device_and_precision()
-        network = build_network(
-            read_checkpoint(self._weights(model)), e2fgvi_config(card(model.name))
-        )
+        published = read_checkpoint(self._weights(model))
+        network = build_network(published, NetworkConfig(variant=variant_of(published)))
         config = PredictorConfig(precision=precision, sparse_stride=sparse_stride)
         return NofEraser(network.to(device), config)
 
