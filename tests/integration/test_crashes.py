@@ -76,6 +76,17 @@ def test_a_killed_worker_costs_one_window_and_changes_nothing(
         assert hashes(done.outputs) == undisturbed
 
 
+def test_what_a_killed_worker_left_under_the_final_names_is_its_own(clip, undisturbed, tmp_path):
+    """Files appear one by one, so a kill may come between the matte and the deliverable."""
+    with RunningDaemon(tmp_path / "data", **SETTINGS) as daemon, daemon.client() as client:
+        job = client.start_render(approved(client, clip).id, str(tmp_path / "result.mkv"))
+        wait_until_frames_done(client, job.id, FRAMES + 4)
+        assert daemon.kill_worker()
+        (tmp_path / "result.matte.mkv").write_bytes(b"committed just before the kill")
+        done = succeeded(client, job.id)
+        assert hashes(done.outputs) == undisturbed
+
+
 @pytest.mark.parametrize("frames_done", [11, FRAMES + 4])
 def test_a_killed_daemon_goes_on_where_it_was(clip, undisturbed, tmp_path, frames_done):
     with RunningDaemon(tmp_path / "data", **SETTINGS) as daemon:

@@ -76,6 +76,8 @@ class TransferFolder:
 
     def hand_out(self, content: bytes) -> Path:
         """A new file with that content, which the client deletes."""
+        # It lies where others tidy up, too.
+        self.path.mkdir(mode=0o700, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self.path, prefix="picture-")
         try:
             with os.fdopen(handle, "wb") as file:

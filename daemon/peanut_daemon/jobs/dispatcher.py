@@ -206,6 +206,8 @@ class Dispatcher:
                 self._end(job_id, JobState.CANCELLED)
             elif self._scheduler.worker_died(job_id):
                 self._jobs.count_retry(job_id)
+                if job_id in self._works:
+                    self._works[job_id].tried = True
                 self._changed(job_id)
                 logger.warning("worker died on job %s, the piece is tried again", job_id)
             else:

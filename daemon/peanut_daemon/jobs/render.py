@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from peanut_daemon.deliverable import ChosenModel, RenderStage
@@ -21,13 +21,19 @@ from peanut_models.zoo import profile
 
 @dataclass(slots=True)
 class RenderWork:
-    """A running render. `left` shrinks from the front as pieces are committed."""
+    """A running render.
+
+    Attributes:
+        left: shrinks from the front as pieces are committed.
+        tried: it ran before and was cut off, so what lies under its outputs' names may be its own.
+    """
 
     job: Job
     edit: Edit
     plan: RenderPlan
     matte: Mapping[int, list[bytes]]
     left: list[Piece] = field(default_factory=list)
+    tried: bool = False
 
     @classmethod
     def of(cls, job: Job, edits: EditStore) -> RenderWork:
@@ -35,7 +41,14 @@ class RenderWork:
         edit = edits.get(job.edit_id)
         matte = edits.matte(job.settings.matte_hash, edit.frame_range)
         plan = plan_render(edit, job.settings, matte)
-        return cls(job=job, edit=edit, plan=plan, matte=matte, left=list(plan.pieces))
+        return cls(
+            job=job,
+            edit=edit,
+            plan=plan,
+            matte=matte,
+            left=list(plan.pieces),
+            tried=job.started_at is not None,
+        )
 
     def frames_done(self) -> int:
         """Frames of the pieces that are done, over all stages."""
@@ -103,7 +116,7 @@ def task_for(work: RenderWork, piece: Piece) -> Task:
             return EncodeTask(
                 clip=clip,
                 frame_range=work.edit.frame_range,
-                settings=settings,
+                settings=replace(settings, overwrite=settings.overwrite or work.tried),
                 plates=keys_of(work.plan, RenderStage.PLATE),
                 upscales=keys_of(work.plan, RenderStage.UPSCALE),
                 otio=work.edit.otio,
