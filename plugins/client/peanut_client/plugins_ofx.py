@@ -97,14 +97,28 @@ def source_folder() -> Path | None:
     return folder if (folder / "CMakeLists.txt").is_file() else None
 
 
-def missing_tools() -> list[str]:
+def generator(system: str = sys.platform) -> str:
+    """CMake's name for what drives a build on this machine; empty if nothing is there.
+
+    On Windows CMake's own choice is Microsoft's compiler, which lacks parts of C11.
+    """
+    known = [("make", "Unix Makefiles"), ("ninja", "Ninja")]
+    if system == "win32":
+        known = [("ninja", "Ninja"), ("mingw32-make", "MinGW Makefiles")]
+    return next((name for program, name in known if shutil.which(program)), "")
+
+
+def missing_tools(system: str = sys.platform) -> list[str]:
     """What a build needs and this machine lacks."""
-    compilers = [os.environ.get("CC", ""), "cc", "gcc", "clang"]
-    missing = [] if any(shutil.which(name) for name in compilers if name) else ["a C compiler"]
+    windows = system == "win32"
+    compilers = [os.environ.get("CC", ""), *([] if windows else ["cc"]), "gcc", "clang"]
+    missing = []
+    if not any(shutil.which(name) for name in compilers if name):
+        missing.append("GCC or Clang of MinGW-w64" if windows else "a C compiler")
     if not shutil.which("cmake"):
         missing.append("cmake")
-    if not any(shutil.which(name) for name in ("make", "ninja")):
-        missing.append("make or ninja")
+    if not generator(system):
+        missing.append("ninja or mingw32-make" if windows else "make or ninja")
     return missing
 
 
@@ -138,9 +152,8 @@ def build(
             "install it and try again",
         )
     flags = [f"-D{name}={'ON' if on else 'OFF'}" for name, on in (options or {}).items()]
-    generator = [] if shutil.which("make") else ["-G", "Ninja"]
     python = f"-DPython3_EXECUTABLE={sys.executable}"
-    _run(["cmake", "-S", str(source), "-B", str(folder), python, *generator, *flags])
+    _run(["cmake", "-S", str(source), "-B", str(folder), "-G", generator(), python, *flags])
     _run(["cmake", "--build", str(folder), "--config", "Release", "--parallel", "2"])
     bundle = folder / BUNDLE
     if not binary_in(bundle).is_file():

@@ -1,4 +1,4 @@
-/* The little that is asked of the operating system. */
+/* The little that is asked of the operating system. Text is UTF-8 on all of them, paths too. */
 #ifndef PEANUT_BASE_OS_H
 #define PEANUT_BASE_OS_H
 
@@ -18,8 +18,18 @@ bool random_bytes(void *bytes, size_t count);
 bool read_file(const char *path, size_t limit, struct buffer *content);
 /* Writes a new file for this user alone; false if it exists or cannot be written (nothing is left then). */
 bool write_new_file(const char *path, const void *bytes, size_t count);
+/* Removes a file, if it is there. */
+void remove_file(const char *path);
 /* Shows a web address in the user's browser, without waiting for it; false if nothing can be started. */
 bool open_in_browser(const char *address);
+
+/* Appends a variable of the environment; false where it is not set or is empty. */
+bool environment_text(const char *name, struct buffer *text);
+/* Appends the folder of this user; false where the system knows none. */
+bool home_folder(struct buffer *folder);
+/* Appends the folder in which programs keep data of this user; false where the system knows none. */
+bool user_data_folder(struct buffer *folder);
+bool is_path_separator(char c);
 
 /* A lock that can be waited for until a deadline. The C library's timed one needs a newer GLIBC than hosts have. */
 struct lock {

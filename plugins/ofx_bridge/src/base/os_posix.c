@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -78,6 +79,31 @@ bool write_new_file(const char *path, const void *bytes, size_t count) {
   unlink(path);
   return false;
 }
+
+void remove_file(const char *path) { unlink(path); }
+
+bool environment_text(const char *name, struct buffer *text) {
+  const char *value = getenv(name);
+  if (value == NULL || value[0] == 0) return false;
+  buffer_append_text(text, value);
+  return true;
+}
+
+bool home_folder(struct buffer *folder) { return environment_text("HOME", folder); }
+
+bool user_data_folder(struct buffer *folder) {
+#ifdef __APPLE__
+  const char inside[] = "/Library/Application Support";
+#else
+  const char inside[] = "/.local/share";
+  if (environment_text("XDG_DATA_HOME", folder)) return true;
+#endif
+  if (!home_folder(folder)) return false;
+  buffer_append_text(folder, inside);
+  return true;
+}
+
+bool is_path_separator(char c) { return c == '/'; }
 
 bool open_in_browser(const char *address) {
 #ifdef __APPLE__

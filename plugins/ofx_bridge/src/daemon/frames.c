@@ -1,7 +1,6 @@
 /* Frames into the daemon and pictures out of it, by file where both see one disk, else through the connection. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/os.h"
 #include "daemon/calls.h"
@@ -127,7 +126,7 @@ bool call_put_frame(struct daemon_link *link, struct host_session *session, int6
   if (!link->no_files && new_transfer_file(session->transfer_dir, path, sizeof path, &name) &&
       write_new_file(path, rgb, size)) {
     fine = put_by_file(link, session, time, name, &response, deadline_ms, problem);
-    if (!fine) unlink(path); /* Where the daemon took it, nothing is there any more. */
+    if (!fine) remove_file(path); /* Where the daemon took it, nothing is there any more. */
   } else {
     fine = put_by_chunks(link, session, time, rgb, size, &response, deadline_ms, problem);
   }
@@ -244,7 +243,7 @@ static bool fetch_pixels(struct daemon_link *link, const struct picture_request 
   if (!fetch(link, wanted, !link->no_files, picture, file, deadline_ms, problem)) return false;
   if (file[0] == 0) return true;
   bool read = read_file(file, MAX_PICTURE_BYTES, &picture->pixels);
-  unlink(file);
+  remove_file(file);
   if (read) return true;
   link->no_files = true;
   return fetch(link, wanted, false, picture, file, deadline_ms, problem);

@@ -1,7 +1,6 @@
 #include "daemon/link.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -18,8 +17,9 @@
 void link_init(struct daemon_link *link) {
   memset(link, 0, sizeof *link);
   http2_init(&link->connection);
-  const char *transport = getenv("PEANUT_OFX_TRANSPORT");
-  link->no_files = transport != NULL && strcmp(transport, "chunks") == 0;
+  struct buffer text = {0};
+  link->no_files = environment_text("PEANUT_OFX_TRANSPORT", &text) && strcmp(buffer_text(&text), "chunks") == 0;
+  buffer_free(&text);
 }
 
 void link_close(struct daemon_link *link) {
@@ -27,27 +27,30 @@ void link_close(struct daemon_link *link) {
   memset(link->token, 0, sizeof link->token);
 }
 
-bool connection_file_path(char *path, size_t capacity) {
-  const char *folder = getenv("PEANUT_DATA_DIR"), *home = getenv("HOME"), *middle = "";
-  if (folder != NULL && folder[0] == '~' && folder[1] == '/' && home != NULL) {
-    middle = folder + 1;
-    folder = home;
-  } else if (folder == NULL || folder[0] == 0) {
-#ifdef __APPLE__
-    folder = home;
-    middle = "/Library/Application Support/peanut";
-#else
-    folder = getenv("XDG_DATA_HOME");
-    middle = "/peanut";
-    if (folder == NULL || folder[0] == 0) {
-      folder = home;
-      middle = "/.local/share/peanut";
-    }
-#endif
+/* The daemon's data folder, settled as the daemon does it. */
+static bool data_folder(struct buffer *folder) {
+  struct buffer given = {0};
+  bool fine = true;
+  if (!environment_text("PEANUT_DATA_DIR", &given)) {
+    fine = user_data_folder(folder);
+    buffer_append_text(folder, "/peanut");
+  } else if (given.size > 1 && given.data[0] == '~' && is_path_separator((char)given.data[1]) && home_folder(folder)) {
+    buffer_append(folder, given.data + 1, given.size - 1);
+  } else {
+    buffer_append(folder, given.data, given.size);
   }
-  if (folder == NULL || folder[0] == 0) return false;
-  int size = snprintf(path, capacity, "%s%s/daemon.json", folder, middle);
-  return size > 0 && (size_t)size < capacity;
+  fine = fine && !given.failed;
+  buffer_free(&given);
+  return fine;
+}
+
+bool connection_file_path(char *path, size_t capacity) {
+  struct buffer folder = {0};
+  bool fine = data_folder(&folder);
+  int size = snprintf(path, capacity, "%s/daemon.json", buffer_text(&folder));
+  fine = fine && !folder.failed && size > 0 && (size_t)size < capacity;
+  buffer_free(&folder);
+  return fine;
 }
 
 static bool read_connection_file(struct daemon_link *link, char *address, size_t capacity, struct problem *problem) {

@@ -1,4 +1,4 @@
-/* The bytes of HTTP/2 frames, and the socket that carries them. */
+/* The bytes of HTTP/2 frames. */
 #ifndef PEANUT_GRPC_FRAMES_H
 #define PEANUT_GRPC_FRAMES_H
 
@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
-#include "base/problem.h"
 
 #define FRAME_HEADER_BYTES 9
 
@@ -57,8 +56,5 @@ void write_frame_header(struct buffer *out, size_t size, uint8_t type, uint8_t f
 void write_setting(struct buffer *out, unsigned id, uint32_t value);
 void write_window_update(struct buffer *out, uint32_t stream, uint32_t increment);
 void write_reset(struct buffer *out, uint32_t stream, uint32_t code);
-
-/* A connected, non-blocking socket; -1 with the problem. Only this machine is called. */
-int connect_socket(const char *address, int64_t deadline_ms, struct problem *problem);
 
 #endif

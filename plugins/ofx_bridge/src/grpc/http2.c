@@ -1,20 +1,13 @@
 #include "grpc/http2.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/os.h"
 #include "grpc/frames.h"
+#include "grpc/socket.h"
 
 #define READ_BYTES 262144
 #define FIRST_WINDOW 65535
-
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0
-#endif
 
 void http2_init(struct http2 *connection) {
   memset(connection, 0, sizeof *connection);
@@ -23,7 +16,7 @@ void http2_init(struct http2 *connection) {
 }
 
 void http2_close(struct http2 *connection) {
-  if (connection->socket >= 0) close(connection->socket);
+  if (connection->socket >= 0) socket_close(connection->socket);
   hpack_free(&connection->decoder);
   buffer_free(&connection->in);
   buffer_free(&connection->out);
@@ -34,7 +27,7 @@ void http2_close(struct http2 *connection) {
 
 bool http2_connect(struct http2 *connection, const char *address, int64_t deadline_ms, struct problem *problem) {
   http2_close(connection);
-  connection->socket = connect_socket(address, deadline_ms, problem);
+  connection->socket = socket_connect(address, deadline_ms, problem);
   if (connection->socket < 0) return false;
   connection->next_id = 1;
   connection->send_window = FIRST_WINDOW;
@@ -56,10 +49,9 @@ static bool broken(struct http2 *connection, struct problem *problem, const char
 
 static bool flush_some(struct http2 *connection) {
   while (connection->out.size > 0) {
-    ssize_t put = send(connection->socket, connection->out.data, connection->out.size, MSG_NOSIGNAL);
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return true;
+    ptrdiff_t put = socket_send(connection->socket, connection->out.data, connection->out.size);
     if (put < 0) return false;
+    if (put == 0) return true;
     buffer_consume(&connection->out, (size_t)put);
   }
   return true;
@@ -69,9 +61,8 @@ static bool flush_some(struct http2 *connection) {
 static int read_some(struct http2 *connection) {
   uint8_t *room = buffer_room(&connection->in, READ_BYTES);
   if (room == NULL) return -1;
-  ssize_t got = recv(connection->socket, room, READ_BYTES, 0);
-  if (got < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK)) return 0;
-  if (got <= 0) return -1;
+  ptrdiff_t got = socket_receive(connection->socket, room, READ_BYTES);
+  if (got <= 0) return (int)got;
   connection->in.size += (size_t)got;
   return 1;
 }
@@ -81,11 +72,9 @@ static bool pump(struct http2 *connection, int64_t deadline_ms, struct problem *
   if (connection->out.failed) return broken(connection, problem, "out of memory");
   if (!flush_some(connection)) return broken(connection, problem, "the daemon has ended");
   int64_t left = deadline_ms - now_ms();
-  struct pollfd wait = {connection->socket, POLLIN, 0};
-  if (connection->out.size > 0) wait.events |= POLLOUT;
-  int ready = poll(&wait, 1, left <= 0 ? 0 : left > 60000 ? 60000 : (int)left);
-  if (ready < 0 && errno != EINTR) return broken(connection, problem, strerror(errno));
-  if (ready > 0 && (wait.revents & (POLLIN | POLLHUP | POLLERR))) {
+  int ready = socket_wait(connection->socket, connection->out.size > 0, left);
+  if (ready < 0) return broken(connection, problem, "the system cannot wait for it");
+  if (ready & SOCKET_HAS_BYTES) {
     int got = read_some(connection);
     if (got > 0 && !http2_take_frames(connection)) return broken(connection, problem, "it broke the rules of HTTP/2");
     if (got < 0) return broken(connection, problem, "the daemon has ended");
@@ -99,8 +88,7 @@ static bool pump(struct http2 *connection, int64_t deadline_ms, struct problem *
 bool http2_usable(struct http2 *connection) {
   if (connection->socket < 0 || connection->broken) return false;
   /* Without waiting: a GOAWAY or the end of the peer may lie in the socket. */
-  struct pollfd look = {connection->socket, POLLIN, 0};
-  while (poll(&look, 1, 0) > 0 && !connection->broken && !connection->going_away) {
+  while (socket_wait(connection->socket, false, 0) > 0 && !connection->broken && !connection->going_away) {
     if (read_some(connection) < 0 || !http2_take_frames(connection)) connection->broken = true;
   }
   return !connection->broken && !connection->going_away && connection->next_id < 0x7FFFFFFF;

@@ -30,7 +30,7 @@ struct http2_stream {
 };
 
 struct http2 {
-  int socket; /* -1: not connected. */
+  intptr_t socket; /* -1: not connected. */
   bool broken;
   bool going_away; /* The peer takes no further request. */
   uint32_t next_id;
@@ -49,7 +49,7 @@ struct http2 {
 
 /* All zeros, not connected. */
 void http2_init(struct http2 *connection);
-/* Connects to `unix:/path` or `127.0.0.1:port`. */
+/* Connects to `unix:/path` (where the system has it) or `127.0.0.1:port`. */
 bool http2_connect(struct http2 *connection, const char *address, int64_t deadline_ms, struct problem *problem);
 void http2_close(struct http2 *connection);
 /* Whether a further request may be made on it. Sees also a peer that went away in the meantime. */

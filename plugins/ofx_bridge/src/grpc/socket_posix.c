@@ -9,10 +9,13 @@
 #include <unistd.h>
 
 #include "base/os.h"
-#include "grpc/frames.h"
+#include "grpc/socket.h"
 
 #define UNIX_PREFIX "unix:"
-#define LOOPBACK_PREFIX "127.0.0.1:"
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
 
 union any_address {
   struct sockaddr any;
@@ -30,13 +33,10 @@ static socklen_t parse(const char *text, union any_address *address) {
     strcpy(address->local.sun_path, path);
     return sizeof address->local;
   }
-  if (strncmp(text, LOOPBACK_PREFIX, strlen(LOOPBACK_PREFIX)) != 0) return 0;
-  unsigned port = 0;
-  const char *digit = text + strlen(LOOPBACK_PREFIX);
-  for (; *digit >= '0' && *digit <= '9' && port < 65536; digit++) port = port * 10 + (unsigned)(*digit - '0');
-  if (*digit != 0 || port == 0 || port > 65535) return 0;
+  uint16_t port = loopback_port(text);
+  if (port == 0) return 0;
   address->loopback.sin_family = AF_INET;
-  address->loopback.sin_port = htons((uint16_t)port);
+  address->loopback.sin_port = htons(port);
   address->loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   return sizeof address->loopback;
 }
@@ -55,12 +55,16 @@ static int new_socket(int family) {
   return file;
 }
 
+/* As poll takes it; who waits longer asks again. */
+static int poll_ms(int64_t duration_ms) {
+  return duration_ms <= 0 ? 0 : duration_ms > 60000 ? 60000 : (int)duration_ms;
+}
+
 /* Waits for a connection that is on its way; 0 or the error's number. */
 static int wait_connected(int file, int64_t deadline_ms) {
   for (;;) {
-    int64_t left = deadline_ms - now_ms();
     struct pollfd wait = {file, POLLOUT, 0};
-    int ready = poll(&wait, 1, left < 0 ? 0 : left > 60000 ? 60000 : (int)left);
+    int ready = poll(&wait, 1, poll_ms(deadline_ms - now_ms()));
     if (ready < 0 && errno == EINTR) continue;
     if (ready == 0) return ETIMEDOUT;
     int error = 0;
@@ -70,13 +74,10 @@ static int wait_connected(int file, int64_t deadline_ms) {
   }
 }
 
-int connect_socket(const char *text, int64_t deadline_ms, struct problem *problem) {
+intptr_t socket_connect(const char *text, int64_t deadline_ms, struct problem *problem) {
   union any_address address;
   socklen_t size = parse(text, &address);
-  if (size == 0) {
-    problem_set(problem, STATUS_UNAVAILABLE, "the PEANUT daemon's address %.200s is not on this machine", text);
-    return -1;
-  }
+  if (size == 0) return socket_not_here(text, problem);
   int file = new_socket(address.any.sa_family);
   int error = file < 0 ? errno : 0;
   if (file >= 0 && connect(file, &address.any, size) != 0) {
@@ -84,10 +85,33 @@ int connect_socket(const char *text, int64_t deadline_ms, struct problem *proble
   }
   if (error == 0) return file;
   if (file >= 0) close(file);
-  if (error == ENOENT || error == ECONNREFUSED) {
-    problem_set(problem, STATUS_UNAVAILABLE, "no PEANUT daemon runs: start one with `peanut serve`");
-  } else {
-    problem_set(problem, STATUS_UNAVAILABLE, "the PEANUT daemon cannot be reached (%s)", strerror(error));
-  }
+  if (error == ENOENT || error == ECONNREFUSED) return socket_nobody_there(problem);
+  problem_set(problem, STATUS_UNAVAILABLE, "the PEANUT daemon cannot be reached (%s)", strerror(error));
   return -1;
+}
+
+void socket_close(intptr_t file) { close((int)file); }
+
+static bool is_not_now(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+
+ptrdiff_t socket_send(intptr_t file, const void *bytes, size_t count) {
+  for (;;) {
+    ssize_t put = send((int)file, bytes, count, MSG_NOSIGNAL);
+    if (put >= 0) return put;
+    if (errno != EINTR) return is_not_now(errno) ? 0 : -1;
+  }
+}
+
+ptrdiff_t socket_receive(intptr_t file, void *bytes, size_t capacity) {
+  ssize_t got = recv((int)file, bytes, capacity, 0);
+  if (got > 0) return got;
+  return got < 0 && (errno == EINTR || is_not_now(errno)) ? 0 : -1;
+}
+
+int socket_wait(intptr_t file, bool or_room, int64_t duration_ms) {
+  struct pollfd wait = {(int)file, (short)(or_room ? POLLIN | POLLOUT : POLLIN), 0};
+  /* A signal is no reason to end: the caller finds nothing, and looks at its own clock. */
+  if (poll(&wait, 1, poll_ms(duration_ms)) < 0) return errno == EINTR ? SOCKET_HAS_ROOM : -1;
+  int events = wait.revents & POLLOUT ? SOCKET_HAS_ROOM : 0;
+  return wait.revents & ~POLLOUT ? events | SOCKET_HAS_BYTES : events;
 }
