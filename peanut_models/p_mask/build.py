@@ -21,6 +21,7 @@ from peanut_models.p_mask.grounding import (
     TransformersDetector,
 )
 from peanut_models.p_mask.predictor import Sam2Tracker
+from peanut_models.p_mask.sam3 import InstanceReader, Sam3Settings, TransformersSam3
 from peanut_models.p_mask.samwise import SamwiseSegmenter
 from peanut_models.p_mask.segmenter import Sam2Segmenter
 from peanut_models.p_mask.sentences import SentenceTracker
@@ -116,3 +117,28 @@ def grounding_tracker(
     """
     detector = TransformersDetector(folder, device=device, precision=precision)
     return SentenceTracker(GroundingReader(detector, settings), clicks)
+
+
+def sam3_tracker(
+    folder: Path,
+    clicks: MaskTracker | None = None,
+    device: str = "cpu",
+    precision: Precision = "float32",
+    *,
+    settings: Sam3Settings | None = None,
+) -> SentenceTracker:
+    """Texts by SAM 3, all instances of a phrase together, and clicks by another tracker.
+
+    Args:
+        folder: of SAM 3, see `TransformersSam3`; its weights' terms are in `sam3.LICENCE`.
+        clicks: for prompts on frames; None: texts only.
+        device: where SAM 3 runs.
+        precision: of its convolutions and products.
+        settings: see there.
+
+    Raises:
+        InvalidInputError: the folder holds another kind of model.
+        WeightsMissingError: it lacks a file.
+    """
+    finder = TransformersSam3(folder, device=device, precision=precision, settings=settings)
+    return SentenceTracker(InstanceReader(finder, settings), clicks)

@@ -34,11 +34,12 @@ class Reader(Enum):
     RAFT = "raft"
     TOKENIZER = "tokenizer"
     DETECTOR = "detector"
+    SAM3 = "sam3"
 
     @property
     def takes_folder(self) -> bool:
         """Whether its files come as a folder in transformers' layout."""
-        return self in (Reader.TOKENIZER, Reader.DETECTOR)
+        return self in (Reader.TOKENIZER, Reader.DETECTOR, Reader.SAM3)
 
 
 class Commercial(Enum):

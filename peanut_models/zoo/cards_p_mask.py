@@ -246,4 +246,22 @@ P_MASK_CARDS: tuple[ModelCard, ...] = (
             ),
         ),
     ),
+    ModelCard(
+        name="sam3",
+        stage=Stage.P_MASK,
+        description="Masks of everything that a short phrase names, followed through time.",
+        licence="LicenseRef-SAM-License-2025-11-19",
+        commercial=Commercial.CONDITIONS,
+        good_for="short phrases for one or many things: the red cups",
+        terms="SAM License (Meta, 2025-11-19): no military use among other conditions, the same "
+        "terms for every copy; access is by a form and may be refused.",
+        paper="Carion et al., SAM 3, 2025",
+        weights=Weights(
+            name="sam3",
+            origin="hub id facebook/sam3, after its form",
+            reader=Reader.SAM3,
+            files=_named("config.json", "model.safetensors"),
+        ),
+        understands_text=True,
+    ),
 )

@@ -132,11 +132,15 @@ def _add_folder(
 _NEEDED_FILES = {
     Reader.TOKENIZER: (("tokenizer.json",), ("vocab.json", "merges.txt")),
     Reader.DETECTOR: (("config.json", "model.safetensors", "preprocessor_config.json"),),
+    Reader.SAM3: (("config.json", "model.safetensors"),),
 }
 """Per kind of folder, the sets of files of which one must be there."""
 
-_DETECTORS = {"grounding-dino", "mm-grounding-dino", "owlv2"}
-"""Kinds of models that a detector's `config.json` may name."""
+_KINDS = {
+    Reader.DETECTOR: {"grounding-dino", "mm-grounding-dino", "owlv2"},
+    Reader.SAM3: {"sam3_video"},
+}
+"""Kinds of models that a folder's `config.json` may name."""
 
 
 def _check_folder(folder: Path, reader: Reader) -> None:
@@ -147,13 +151,13 @@ def _check_folder(folder: Path, reader: Reader) -> None:
             texts[file.name] = json.loads(file.read_text(encoding="utf-8"))
         except ValueError as error:
             raise InvalidInputError(f"{file} is no JSON ({error}): fetch it again") from error
-    if reader is not Reader.DETECTOR:
+    if reader not in _KINDS:
         return
     kind = texts["config.json"].get("model_type")
-    if kind not in _DETECTORS:
+    if kind not in _KINDS[reader]:
         raise InvalidInputError(
-            f"{folder} holds a model of kind {kind!r}: a detector is one of "
-            f"{', '.join(sorted(_DETECTORS))}"
+            f"{folder} holds a model of kind {kind!r}: a {reader.value} is one of "
+            f"{', '.join(sorted(_KINDS[reader]))}"
         )
     try:
         with safe_open(folder / "model.safetensors", framework="np") as tensors:

@@ -55,7 +55,7 @@ class Backends:
             return self._kept(model.key, lambda: OneByOne(ClassicalMaskTracker()))
         if model.name.startswith(("sam2.0/", "sam2.1/")):
             return self._kept(model.key, lambda: self._clicks_tracker(model))
-        if model.name.startswith(("samwise/", "grounding/")):
+        if model.name.startswith(("samwise/", "grounding/")) or model.name == "sam3":
             return self._kept(model.key, lambda: self._text_tracker(model))
         raise _unknown(model.name)
 
@@ -97,7 +97,7 @@ class Backends:
 
     def _text_tracker(self, model: ChosenModel) -> MaskTracker:
         from peanut_models.checkpoints import read_checkpoint
-        from peanut_models.p_mask.build import grounding_tracker, sentence_tracker
+        from peanut_models.p_mask.build import grounding_tracker, sam3_tracker, sentence_tracker
 
         device, precision = self._for_masks()
         clicks = self._clicks_beside()
@@ -105,6 +105,8 @@ class Backends:
             words = self._models.path(card("roberta/tokenizer"))
             state = read_checkpoint(self._weights(model))
             return sentence_tracker(state, words, clicks, device, precision)
+        if model.name == "sam3":
+            return sam3_tracker(self._weights(model), clicks, device, precision)
         if clicks is None:
             raise WeightsMissingError(
                 f"{model.name} finds boxes, which SAM 2.1 follows: get one of its sizes with "
