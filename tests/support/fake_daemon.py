@@ -314,9 +314,9 @@ class FakeDaemon:
         part.write_text(json.dumps(fields), encoding="utf-8")
         part.replace(self.data_dir / "daemon.json")
 
-    def stop(self) -> None:
+    def stop(self, grace_s: float = 0) -> None:
         """Go away; the connection file stays, as after a kill."""
-        self._server.stop(grace=0).wait()
+        self._server.stop(grace=grace_s).wait()
 
     def stop_soon(self) -> None:
         """Go away once the call that asks for it is answered."""
@@ -329,6 +329,8 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, required=True)
     with FakeDaemon(parser.parse_args().data_dir) as daemon:
         daemon.service.shut_down.wait(60)
+        # The call that asked for it is still being answered.
+        daemon.stop(grace_s=10)
 
 
 if __name__ == "__main__":
