@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -26,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import markdown_table, write_results
+from common import markdown_table, peak_bytes, write_results
 from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
 from torch import Tensor
@@ -289,9 +288,7 @@ def print_peak(length: int) -> None:
     frames, holes = moving_clip(length, 60, 108), moving_holes(length, 60, 108)
     eraser = NofEraser(noise_network())
     eraser.erase(frames, holes, core=FrameRange(0, length))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    print(peak / unit)
+    print(peak_bytes() / 2**20)
 
 
 def page(costs: Sequence[Cost], figures: dict[str, float], weights: str) -> list[str]:

@@ -7,13 +7,12 @@ Run: python benchmarks/bench_working_size.py
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 
 import numpy as np
 import torch
-from common import markdown_table, write_results
+from common import markdown_table, peak_bytes, write_results
 
 from peanut_models.nof_eraser.config import NetworkConfig, PredictorConfig
 from peanut_models.nof_eraser.network import NofEraserNetwork
@@ -23,12 +22,6 @@ from peanut_models.working_size import BYTES_PER_PX
 
 SIZES = ((120, 216), (180, 324), (240, 432))
 FRAMES = 42  # a window in the middle has references on both sides
-
-
-def peak_bytes() -> int:
-    """Most memory this process has had resident."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def measure(height: int, width: int) -> int:

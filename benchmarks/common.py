@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +28,19 @@ def load_metrics(clips: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def peak_bytes() -> int:
+    """Most memory that this process has had resident."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        # Not getrusage's, which begins with what the parent held when it started this process.
+        lines = status.read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 2**10
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 2**10
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -197,6 +197,7 @@ class Settling:
         ]
         # Corrected at both ends, the middle may change from either side: all of it is computed.
         self._from = fresh[0] if len(fresh) == 1 else None
+        self._clicked = {p.frame_index for p in target.prompts} - {*target.anchors()}
         self._before = target.before
         self._part = part
         self._unchanged: set[int] = set()
@@ -213,12 +214,11 @@ class Settling:
         last = [frame_index - step * k for k in range(SETTLED_FRAMES)]
         if not all(k in self._unchanged for k in last):
             return None
-        if step > 0:
-            return self._range(frame_index + 1, self._part.end)
-        return self._range(self._part.start, frame_index)
-
-    def _range(self, start: int, end: int) -> FrameRange | None:
-        return FrameRange(start, end) if start < end else None
+        ahead = (frame_index + 1, self._part.end) if step > 0 else (self._part.start, frame_index)
+        # A click that is still to come may change what lies beyond.
+        if ahead[0] >= ahead[1] or any(ahead[0] <= k < ahead[1] for k in self._clicked):
+            return None
+        return FrameRange(*ahead)
 
 
 def same(a: Mask, b: Mask) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from peanut_models.p_mask.clip_text import clip_text_state
 from peanut_models.p_mask.config import NetworkConfig, Sam2Config
 from peanut_models.p_mask.convert import (
     build_sam2,
@@ -70,28 +71,33 @@ def sentence_tracker(
 
     Args:
         samwise_state: a published SAMWISE file's tensors.
-        tokenizer: folder of RoBERTa's tokenizer, or one of its files.
+        tokenizer: folder of the text encoder's tokenizer, or one of its files. CLIP's folder must
+            hold its weights too, unless the state has them: it is frozen.
         clicks: for prompts on frames; None: texts only.
         device: where to run.
         precision: of convolutions and products; the halves are for accelerators.
-        config: default: what the tensors say; clip and CME window are set there.
+        config: default: what the tensors say; the text encoder, RoBERTa or CLIP-B, and the clip
+            and CME windows are set there.
         settings: see there.
-        parity: do as the published code: forget the video at a last clip of one frame, and
-            believe every mask.
+        parity: do as the published code: forget the video at a last clip of one frame, believe
+            every mask, and go forward from the first frame whatever the playhead.
 
     Raises:
         InvalidInputError: the tensors are another network's.
-        WeightsMissingError: there is no tokenizer.
+        WeightsMissingError: there is no tokenizer, or CLIP's weights are missing.
     """
     settings = settings or TrackSettings()
     if parity:
         settings = replace(settings, confusion=replace(settings.confusion, enabled=False))
     config = config or samwise_config_of(samwise_state)
     config = replace(config, memory_frames=settings.memory_frames)
-    words = Tokenizer(tokenizer.parent if tokenizer.is_file() else tokenizer)
+    folder = tokenizer.parent if tokenizer.is_file() else tokenizer
+    words = Tokenizer(folder, config.text.encoder)
+    if config.text.encoder == "clip" and not any("text_encoder." in n for n in samwise_state):
+        samwise_state = {**samwise_state, **clip_text_state(folder)}
     network = build_samwise(samwise_state, config).to(device)
     segmenter = SamwiseSegmenter(network, words, precision=precision, parity=parity)
-    return SentenceTracker(ClipStream(segmenter, settings), clicks)
+    return SentenceTracker(ClipStream(segmenter, settings, from_start=parity), clicks)
 
 
 def grounding_tracker(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from jaxtyping import Bool
 from numpy import ndarray
 
-from peanut_models.embedded.masks.prompts import FramePrompts, add_prompt
 from peanut_models.errors import InvalidInputError
 from peanut_models.p_mask.segmenter import Clicks
+from peanut_models.prompts import FramePrompts, add_prompt
 from peanut_models.ranges import FrameRange
 from peanut_models.stages import PointPrompt
 from peanut_models.tracking import TargetPrompts

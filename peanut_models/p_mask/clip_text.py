@@ -1,7 +1,7 @@
 """CLIP's text encoder in RoBERTa's place, callable stage by stage.
 
-The paper's other choice. No weights of SAMWISE with it were published, so this is for training; the
-frozen encoder itself is loaded from a local folder of transformers' layout.
+The paper's other choice. No weights of SAMWISE with it were published, so what lies around it has
+to be trained; the frozen encoder itself is read from a local folder of transformers' layout.
 
 Source: Radford et al., "Learning Transferable Visual Models From Natural Language Supervision",
 2021; Cuttano et al., SAMWISE, CVPR 2025, which reports CLIP-B beside RoBERTa.
@@ -9,6 +9,7 @@ Source: Radford et al., "Learning Transferable Visual Models From Natural Langua
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,9 +17,38 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from peanut_models.checkpoints import read_checkpoint
 from peanut_models.errors import InvalidInputError
 from peanut_models.p_mask.config import TextConfig
 from peanut_models.p_mask.text import Tokens
+
+CLIP_FILE = "model.safetensors"
+"""CLIP's weights in a folder of transformers' layout."""
+
+_TOWER = "text_model."
+
+
+def clip_text_state(folder: Path) -> dict[str, Tensor]:
+    """The text tower of a CLIP model under the names that it has in a SAMWISE checkpoint.
+
+    Args:
+        folder: with `CLIP_FILE`, of CLIP as a whole or of its text model alone.
+
+    Raises:
+        WeightsMissingError: there is no such file.
+        InvalidInputError: it holds no text tower.
+    """
+    tensors = read_checkpoint(folder / CLIP_FILE, "CLIP ViT-B's model.safetensors")
+    tower = {
+        f"text_encoder.clip.{name.removeprefix(_TOWER)}": tensor
+        for name, tensor in tensors.items()
+        if name.startswith(_TOWER) and not name.endswith(".position_ids")
+    }
+    if not tower:
+        raise InvalidInputError(
+            f"{folder / CLIP_FILE} holds no tensor named {_TOWER}...: give the folder of CLIP ViT-B"
+        )
+    return tower
 
 
 class ClipTextEncoder(nn.Module):

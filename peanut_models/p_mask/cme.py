@@ -107,3 +107,9 @@ class CmeSchedule:
     def switched(self, step: int) -> None:
         """Take note of a switch."""
         self._last_switch = step
+
+    def copy(self) -> CmeSchedule:
+        """One that goes its own way from here."""
+        other = CmeSchedule(self._config)
+        other._last_switch = self._last_switch
+        return other

@@ -91,6 +91,13 @@ class ConfusionCheck:
         self._carried = 0
         self._astray = False
 
+    def copy(self) -> ConfusionCheck:
+        """One that goes its own way from here."""
+        other = ConfusionCheck(self._settings, self._prompted)
+        other._seen.extend(self._seen)
+        other._cosines.extend(self._cosines)
+        return other
+
     def restart(self, feature: Feature | None) -> None:
         """Another object is meant from now on."""
         self._prompted = [] if feature is None else [feature]

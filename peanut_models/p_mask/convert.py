@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers.models.clip.modeling_clip import CLIPTextEmbeddings
 from transformers.models.roberta.modeling_roberta import RobertaEmbeddings
 from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoMemoryAttention
 
@@ -16,7 +17,15 @@ from peanut_models.checkpoints import check_tensor, counted, read_checkpoint
 from peanut_models.errors import InvalidInputError
 from peanut_models.p_mask import names
 from peanut_models.p_mask.backbone import Sam2
-from peanut_models.p_mask.config import CHANNELS, HIERA, HieraConfig, NetworkConfig, Sam2Config
+from peanut_models.p_mask.config import (
+    CHANNELS,
+    CLIP_TEXT,
+    HIERA,
+    HieraConfig,
+    NetworkConfig,
+    Sam2Config,
+    TextConfig,
+)
 from peanut_models.p_mask.network import PMaskNetwork
 
 POINT_LABELS = 4
@@ -28,6 +37,7 @@ TOKEN_TYPES = "text.roberta.embeddings.token_type_embeddings.weight"
 _POINT = "sam_prompt_encoder.point_embeddings.{}.weight"
 _OUR_POINT = "heads.prompt_encoder.point_embed.weight"
 _HSA_POSITION = "hsa.position"
+_TEXT_DOWN = "cmt_adapters.0.proj_text_down.0.weight"
 
 _OBJECT_SCORE = {"sam.heads.no_object_pointer", "sam.heads.mask_decoder.obj_score_token.weight"}
 
@@ -72,7 +82,8 @@ def samwise_to_ours(
         for name in [name for name in ours if name.endswith(_HSA_POSITION)]:
             # Another number of dimensions is left for the check of shapes to name.
             ours[name] = ours[name][0, 0, 0] if ours[name].ndim == 5 else ours[name]
-    ours[TOKEN_TYPES] = torch.zeros(1, config.text.width)
+    if config.text.encoder == "roberta":
+        ours[TOKEN_TYPES] = torch.zeros(1, config.text.width)
     _check(ours, expected, unexpected, "SAMWISE")
     return ours
 
@@ -182,9 +193,15 @@ def hiera_of(published: Mapping[str, Tensor]) -> HieraConfig:
 
 
 def samwise_config_of(published: Mapping[str, Tensor]) -> NetworkConfig:
-    """The configuration that a published SAMWISE state dict belongs to."""
+    """The configuration that a published SAMWISE state dict belongs to.
+
+    The text encoder is told by the width of its tokens, since it is frozen and may lie elsewhere.
+    """
     plain = plain_names(published)
+    down = plain.get(_TEXT_DOWN)
+    is_clip = down is not None and down.shape[-1] == CLIP_TEXT.width
     return NetworkConfig(
+        text=CLIP_TEXT if is_clip else TextConfig(),
         sam=Sam2Config(hiera=hiera_of(plain)),
         hsa=any(name.startswith("cmt_adapters.0.hsa.") for name in plain),
         motion_prompt=any(".project_motion_prompts." in name for name in plain),
@@ -276,6 +293,8 @@ def _restore_constants(module: nn.Module) -> None:
         if isinstance(part, Sam2VideoMemoryAttention):
             target.rotary_emb = type(part.rotary_emb)(config=part.config)
             target.position_ids = part.precompute_positions(part.config)
+        if isinstance(part, CLIPTextEmbeddings):
+            target.position_ids = torch.arange(part.position_ids.shape[-1])[None]
         if isinstance(part, RobertaEmbeddings):
             target.position_ids = torch.arange(part.position_ids.shape[-1])[None]
             target.token_type_ids = torch.zeros_like(target.position_ids)

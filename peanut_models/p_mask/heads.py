@@ -69,6 +69,11 @@ class Decoded(NamedTuple):
     pointer: Float[Tensor, "n 256"]
     early_token: Float[Tensor, "n 256"]
 
+    def each(self) -> Iterator[Decoded]:
+        """The targets one by one, each with a leading dimension of 1."""
+        for parts in zip(*(torch.split(part, 1) for part in self), strict=True):
+            yield Decoded(*parts)
+
 
 class MaskHeads(nn.Module):
     """Prompt encoder, mask decoder and the projection of object pointers."""
@@ -116,6 +121,11 @@ class MaskHeads(nn.Module):
         if tokens is not None:
             sparse = torch.cat((sparse, tokens[:, None].to(sparse.dtype)), dim=2)
         return EncodedPrompts(sparse, dense)
+
+    def encode_nothing(self, n: int) -> EncodedPrompts:
+        """The prompts of `n` targets that are only followed."""
+        none = self.encode_prompts()
+        return EncodedPrompts(*(part.expand(n, *part.shape[1:]) for part in none))
 
     def _as_points(
         self, n: int, points: Tensor | None, labels: Tensor | None, boxes: Tensor | None

@@ -6,6 +6,7 @@ Source: Ravi et al., "SAM 2", 2024, section 4 (memory attention, memory encoder,
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from transformers.models.sam2_video.modeling_sam2_video import (
 )
 
 from peanut_models.errors import InvalidInputError
+from peanut_models.p_mask.attention import read_memory
 from peanut_models.p_mask.config import CHANNELS, MASK_MEMORIES, MEMORY_CHANNELS, POINTERS
 
 PROMPTED = 0
@@ -53,6 +55,27 @@ class Recalled:
 
     masks: tuple[tuple[int, Float[Tensor, "n 64 h16 w16"]], ...]
     pointers: tuple[tuple[int, Float[Tensor, "n 256"]], ...]
+
+    @property
+    def places(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Where in time masks and pointers lie; targets that agree in it can be read at once."""
+        return tuple(place for place, _ in self.masks), tuple(d for d, _ in self.pointers)
+
+
+def at_once(recalled: Sequence[Recalled]) -> Recalled:
+    """What several targets read, as one; all have the same `places`."""
+    return Recalled(
+        masks=_joined([each.masks for each in recalled]),
+        pointers=_joined([each.pointers for each in recalled]),
+    )
+
+
+def _joined(kept: Sequence[tuple[tuple[int, Tensor], ...]]) -> tuple[tuple[int, Tensor], ...]:
+    """Entries of several targets, the same places in each, as entries of them all."""
+    return tuple(
+        (entries[0][0], torch.cat([tensor for _, tensor in entries]))
+        for entries in zip(*kept, strict=True)
+    )
 
 
 class MemoryBank:
@@ -195,25 +218,27 @@ class MemoryModules(nn.Module):
         """
         if not recalled.masks:
             return self.without(stride16)
-        n, (height, width) = len(recalled.masks[0][1]), stride16.shape[-2:]
+        height, width = stride16.shape[-2:]
         memory, codes = self._mask_tokens(recalled)
         pointers, pointer_codes = self._pointer_tokens(recalled, most_pointers)
-        mixed: Tensor = self.memory_attention(
-            current_vision_features=_sequence(stride16.expand(n, -1, -1, -1)),
-            current_vision_position_embeddings=_sequence(position.expand(n, -1, -1, -1)),
-            memory=torch.cat((memory, pointers)).to(stride16.dtype),
-            memory_posision_embeddings=torch.cat((codes, pointer_codes)).to(stride16.dtype),
-            num_object_pointer_tokens=len(pointers),
+        mixed = read_memory(
+            self.memory_attention,
+            _tokens(stride16),
+            _tokens(position),
+            torch.cat((memory, pointers), dim=1).to(stride16.dtype),
+            torch.cat((codes, pointer_codes), dim=1).to(stride16.dtype),
+            pointers=pointers.shape[1],
         )
-        return mixed.reshape(n, height, width, CHANNELS).permute(0, 3, 1, 2)
+        return mixed.transpose(1, 2).reshape(-1, CHANNELS, height, width)
 
     def _mask_tokens(self, recalled: Recalled) -> tuple[Tensor, Tensor]:
-        """Mask memories as tokens, and their codes of place and time; sequence first."""
-        place = self._place(recalled.masks[0][1])
+        """Mask memories as tokens, and their codes of place and time, which all targets share."""
+        place = _tokens(self._place(recalled.masks[0][1][:1]))
         time = self.memory_temporal_positional_encoding
         # Index -1, the last, is the prompted frames'.
-        codes = [_sequence(place) + time[distance - 1] for distance, _ in recalled.masks]
-        return torch.cat([_sequence(features) for _, features in recalled.masks]), torch.cat(codes)
+        codes = [place + time[distance - 1] for distance, _ in recalled.masks]
+        maps = [_tokens(features) for _, features in recalled.masks]
+        return torch.cat(maps, dim=1), torch.cat(codes, dim=1)
 
     def _place(self, features: Float[Tensor, "n 64 h w"]) -> Float[Tensor, "n 64 h w"]:
         encoding = self.memory_encoder.position_encoding
@@ -221,25 +246,24 @@ class MemoryModules(nn.Module):
         return code
 
     def _pointer_tokens(self, recalled: Recalled, most_pointers: int) -> tuple[Tensor, Tensor]:
-        """Pointers as four tokens each, and their codes; sequence first.
+        """Pointers as four tokens each, and their codes, which all targets share.
 
         The codes are 0 in SAM 2.0, and tell the distance in 2.1.
         """
         like = recalled.masks[0][1]
-        n = len(like)
         if not recalled.pointers:
-            none = like.new_zeros(0, n, MEMORY_CHANNELS)
-            return none, none
-        pointers = torch.stack([pointer for _, pointer in recalled.pointers])
+            none = like.new_zeros(len(like), 0, MEMORY_CHANNELS)
+            return none, none[:1]
+        pointers = torch.stack([pointer for _, pointer in recalled.pointers], dim=1)
         parts = CHANNELS // MEMORY_CHANNELS
-        tokens = pointers.reshape(-1, n, parts, MEMORY_CHANNELS).transpose(1, 2).flatten(0, 1)
+        tokens = pointers.reshape(len(like), -1, MEMORY_CHANNELS)
         project = self.temporal_positional_encoding_projection_layer
         if project is None:
-            return tokens, torch.zeros_like(tokens)
+            return tokens, torch.zeros_like(tokens[:1])
         distances = [float(distance) for distance, _ in recalled.pointers]
         turn = torch.tensor(distances, device=like.device) / max(most_pointers - 1, 1)
         codes: Tensor = project(_line_code(turn).to(pointers.dtype))
-        return tokens, codes.repeat_interleave(parts, dim=0)[:, None].expand(-1, n, -1)
+        return tokens, codes.repeat_interleave(parts, dim=0)[None]
 
     def encode(
         self,
@@ -258,10 +282,8 @@ class MemoryModules(nn.Module):
             prompted: the mask comes from clicks or from the user, so it is made binary.
         """
         mask = (logits > 0).to(stride16.dtype) if prompted else torch.sigmoid(logits)
-        n = len(logits)
         features: Tensor = self.memory_encoder(
-            stride16.expand(n, -1, -1, -1),
-            (mask * MEMORY_SCALE + MEMORY_BIAS).to(stride16.dtype),
+            stride16, (mask * MEMORY_SCALE + MEMORY_BIAS).to(stride16.dtype)
         )[0]
         absent_code = self.occlusion_spatial_embedding_parameter
         if absent_code is not None:
@@ -270,8 +292,8 @@ class MemoryModules(nn.Module):
         return features
 
 
-def _sequence(image: Float[Tensor, "n c h w"]) -> Float[Tensor, "hw n c"]:
-    return image.flatten(2).permute(2, 0, 1)
+def _tokens(image: Float[Tensor, "n c h w"]) -> Float[Tensor, "n hw c"]:
+    return image.flatten(2).transpose(1, 2)
 
 
 def _line_code(place: Float[Tensor, " n"]) -> Float[Tensor, "n 256"]:

@@ -128,6 +128,8 @@ SAMWISE: Rules = (
     (_WORDS + "fc1.", _OUR_WORDS + "intermediate.dense."),
     (_WORDS + "fc2.", _OUR_WORDS + "output.dense."),
     (_WORDS + "final_layer_norm.", _OUR_WORDS + "output.LayerNorm."),
+    # Ours: no file with CLIP was published.
+    ("text_encoder.clip.", "text.clip."),
     ("sam." + _PROMPT + "project_text.layers.{n}.", "prompts.contextual.layers.{n}."),
     ("sam." + _PROMPT + "project_motion_prompts.layers.{n}.", "prompts.motion.layers.{n}."),
     *((f"sam.{published}", f"sam.{ours}") for published, ours in SAM),

@@ -26,7 +26,7 @@ from peanut_models.p_mask.cme import (
 )
 from peanut_models.p_mask.config import NetworkConfig
 from peanut_models.p_mask.heads import Decoded, EncodedPrompts
-from peanut_models.p_mask.memory import MemoryBank
+from peanut_models.p_mask.memory import Memory, MemoryBank, Recalled
 from peanut_models.p_mask.prompts import TextPrompts
 from peanut_models.p_mask.text import TextEncoder, Tokens
 
@@ -81,6 +81,7 @@ class TextTrack:
 
     def __init__(self, config: NetworkConfig) -> None:
         self._config = config
+        self.backward = False
         self.reset()
 
     def reset(self) -> None:
@@ -88,6 +89,41 @@ class TextTrack:
         self.bank = MemoryBank(masks=self._config.memory_frames)
         self.schedule = CmeSchedule(self._config.cme)
         self.step = 0
+        self.place = 0
+        self._opening: dict[int, Memory] = {}
+
+    def turned(self) -> TextTrack:
+        """The track towards the frames before the first one, from what the first clip left.
+
+        To be asked for after the first clip and before the second.
+        """
+        other = TextTrack(self._config)
+        # The nearest last: the bank keeps what it was given last.
+        for place, memory in sorted(self._opening.items(), reverse=True):
+            other.bank.push(place, memory)
+        other.backward, other.place, other.step = True, -1, self.step
+        other.schedule = self.schedule.copy()
+        return other
+
+    def recall(self) -> Recalled:
+        """What the frame at hand reads."""
+        return self.bank.recall(self.place, backward=self.backward)
+
+    def remember(self, memory: Memory) -> None:
+        """Keep what the frame at hand leaves, and go on to the next."""
+        self.bank.push(self.place, memory)
+        if not self.backward and self.place < self._config.clip_window:
+            self._opening[self.place] = memory
+        else:
+            self._opening.clear()
+        self.place += -1 if self.backward else 1
+        self.step += 1
+
+    def forget_last(self) -> None:
+        """Drop what the frame before left."""
+        last = self.place + (1 if self.backward else -1)
+        self.bank.forget(last)
+        self._opening.pop(last, None)
 
 
 class PMaskNetwork(nn.Module):
@@ -198,7 +234,7 @@ class PMaskNetwork(nn.Module):
             memoryless_prompts: for the CME's own prediction, which never sees the motion prompt;
                 default: `prompts`.
         """
-        decoded = self.sam.decode(features, prompts, track.bank.recall(track.step))
+        decoded = self.sam.decode(features, prompts, track.recall())
         answer, logits = None, decoded.logits
         if track.schedule.is_due(track.step):
             memoryless = self.sam.decode(features, memoryless_prompts or prompts)
@@ -206,8 +242,7 @@ class PMaskNetwork(nn.Module):
             if answer.switched:
                 track.schedule.switched(track.step)
                 logits = switched_logits(logits, memoryless.logits, self.config.cme.mode)
-        track.bank.push(track.step, self.sam.encode_memory(features, decoded, logits=logits))
-        track.step += 1
+        track.remember(self.sam.encode_memory(features, decoded, logits=logits))
         return FrameResult(decoded, answer)
 
     def _compared(self, decoded: Decoded, memoryless: Decoded) -> CmeAnswer:

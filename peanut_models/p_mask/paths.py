@@ -14,7 +14,7 @@ from peanut_models.p_mask.clicks import Said
 from peanut_models.p_mask.confusion import ConfusionCheck, Decision, Feature, Verdict, carry
 from peanut_models.p_mask.doubt import reasons
 from peanut_models.p_mask.features import Counts, FrameCache
-from peanut_models.p_mask.memory import Memory, MemoryBank
+from peanut_models.p_mask.memory import Memory, MemoryBank, Recalled
 from peanut_models.p_mask.segmenter import Seen, Segmenter
 from peanut_models.p_mask.settings import TrackSettings
 from peanut_models.p_mask.walks import Walk
@@ -77,44 +77,67 @@ class Path:
         """Frames that have left something which is still kept."""
         return 0 if self._bank is None else len(self._bank)
 
-    def step(self) -> Iterator[TargetMask | Settled]:
-        """The next frame."""
-        index, target = self.left[0], self._said.target
-        if self._bank is None:
-            self._begin()
+    def recall(self) -> Recalled:
+        """What the next frame reads from memory."""
+        bank = self._bank or self._begun()
+        return bank.recall(self.left[0], backward=self.walk.backward)
+
+    def judge(self, recalled: Recalled, seen: Seen) -> tuple[Seen, Decision]:
+        """What was said and what the confusion check thinks of the next frame.
+
+        Args:
+            recalled: from `recall`.
+            seen: what the network makes of it.
+
+        Returns:
+            What was seen after the user's clicks, and the decision about it.
+        """
+        index = self.left[0]
+        features, clicks = self._cache.features(index), self._said.refined.get(index)
+        self._counts.frames_decoded += 1
+        if clicks is not None:
+            seen = self._segmenter.refine(features, recalled, seen, clicks)
+        mask = np.asarray(seen.logits > self._settings.logit_threshold)
+        return seen, self._judged(index, mask, seen, clicked=clicks is not None)
+
+    def step(
+        self, seen: Seen, decision: Decision, memory: Memory | None
+    ) -> Iterator[TargetMask | Settled]:
+        """Move on to the frame after the next.
+
+        Args:
+            seen: the next frame, as judged.
+            decision: about it.
+            memory: what it leaves; None where it is not to be remembered.
+        """
+        index = self.left[0]
+        if memory is not None and self._bank is not None:
+            self._bank.push(index, memory)
         self._done += 1
-        yield (found := self._tracked(index))
+        yield (found := self._told(index, seen, decision))
         rest = self._settling.see(index, found.tracked.mask)
-        # A click that is still to come may change what lies beyond.
-        if rest is not None and not any(k in rest for k in self._said.refined):
-            yield Settled(target_id=target.target_id, frames=rest)
+        if rest is not None:
+            yield Settled(target_id=found.target_id, frames=rest)
             self._done = len(self.walk.indices)
         if not self.left:
             self._bank = None
 
-    def _begin(self) -> None:
+    def _begun(self) -> MemoryBank:
         settings, origin = self._settings, self.walk.origin
-        self._bank = MemoryBank(masks=settings.memory_frames, prompted=settings.prompted_memories)
+        self._bank = bank = MemoryBank(
+            masks=settings.memory_frames, prompted=settings.prompted_memories
+        )
         # The nearest last: the bank keeps what is near what it was given last.
         order = sorted(self._anchors, key=lambda k: -abs(k - origin))[-settings.prompted_memories :]
         for k in order:
-            self._bank.push(k, self._anchors[k].memory, prompted=True)
+            bank.push(k, self._anchors[k].memory, prompted=True)
         features = [self._anchors[k].feature for k in order]
         self._check = ConfusionCheck(settings.confusion, [f for f in features if f is not None])
         bits = self._anchors[origin].bits
         self._before = origin, bits, _area(bits)
+        return bank
 
-    def _tracked(self, index: int) -> TargetMask:
-        assert self._bank is not None
-        features = self._cache.features(index)
-        clicks = self._said.refined.get(index)
-        recalled = self._bank.recall(index, backward=self.walk.backward)
-        seen = self._segmenter.follow(features, recalled, clicks)
-        self._counts.frames_decoded += 1
-        mask = np.asarray(seen.logits > self._settings.logit_threshold)
-        decision = self._judged(index, mask, seen, clicked=clicks is not None)
-        if decision.remembered:
-            self._bank.push(index, self._segmenter.remember(features, seen, prompted=False))
+    def _told(self, index: int, seen: Seen, decision: Decision) -> TargetMask:
         confidence = confidence_of(seen, decision)
         doubt = reasons(
             decision,
@@ -154,8 +177,10 @@ class Path:
 class Sweep:
     """Walks in one direction that share frames, moved on together."""
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[Path], segmenter: Segmenter, cache: FrameCache) -> None:
         self.paths = list(paths)
+        self._segmenter = segmenter
+        self._cache = cache
 
     @property
     def is_done(self) -> bool:
@@ -168,12 +193,20 @@ class Sweep:
         return min(ends), max(ends)
 
     def step(self) -> Iterator[TargetMask | Settled]:
-        """The next frame, for all walks that it concerns."""
+        """The next frame, for all walks that it concerns: in one pass of the network."""
         heads = [path.left[0] for path in self.paths]
         index = max(heads) if self.paths[0].walk.backward else min(heads)
-        for path in self.paths:
-            if path.left[0] == index:
-                yield from path.step()
+        concerned = [path for path in self.paths if path.left[0] == index]
+        recalled, features = [path.recall() for path in concerned], self._cache.features(index)
+        followed = self._segmenter.follow(features, recalled)
+        judged = [
+            path.judge(*pair)
+            for path, pair in zip(concerned, zip(recalled, followed, strict=True), strict=True)
+        ]
+        kept = [seen for seen, decision in judged if decision.remembered]
+        left = iter(self._segmenter.remember(features, kept, prompted=False) if kept else ())
+        for path, (seen, decision) in zip(concerned, judged, strict=True):
+            yield from path.step(seen, decision, next(left) if decision.remembered else None)
         self.paths = [path for path in self.paths if path.left]
 
 

@@ -99,7 +99,10 @@ class Run:
             for k, said in enumerate(self._said)
             for walk in walks_of(said.target, self._near)
         ]
-        sweeps = [Sweep([self._path(k, walk) for k, walk in sweep]) for sweep in joined(walks)]
+        sweeps = [
+            Sweep([self._path(k, walk) for k, walk in sweep], self._segmenter, self._cache)
+            for sweep in joined(walks)
+        ]
         while sweeps:
             sweep = sweeps[nearest([sweep.span() for sweep in sweeps], self._near)]
             for _ in range(self._settings.turn_frames):
@@ -123,7 +126,7 @@ class Run:
             seen, mask, doubt = self._found(said, frame)
             features = self._cache.features(frame)
             self._anchors[k][frame] = Anchor(
-                memory=self._segmenter.remember(features, seen, prompted=True),
+                memory=self._segmenter.remember(features, [seen], prompted=True)[0],
                 bits=np.packbits(mask),
                 feature=self._segmenter.describe(features, mask),
             )

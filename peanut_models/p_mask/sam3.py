@@ -165,8 +165,15 @@ class InstanceReader:
                     best = confidence, MaskPrompt(frame_index=k, mask=mask)
         return None if best is None else best[1]
 
-    def stream(self, frames: FrameReader, targets: Sequence[TargetPrompts]) -> Iterator[TargetMask]:
-        """See `MaskReader`."""
+    def stream(
+        self,
+        frames: FrameReader,
+        targets: Sequence[TargetPrompts],
+        *,
+        playhead: int | None = None,
+    ) -> Iterator[TargetMask]:
+        """See `MaskReader`; from the first frame on: SAM 3's own session knows one direction."""
+        del playhead
         groups: dict[FrameRange, list[TargetPrompts]] = {}
         for target in targets:
             groups.setdefault(target.frames, []).append(target)

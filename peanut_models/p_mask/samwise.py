@@ -63,7 +63,14 @@ class ClipSegmenter(Protocol):
         ...
 
     def follow(self, clip: Any, carried: Any) -> Iterator[ClipSeen]:
-        """The frames of the clip, in order; each is remembered before it is given."""
+        """The frames of the clip; each is remembered before it is given.
+
+        In order, or from the last to the first with what `turned` gave.
+        """
+        ...
+
+    def turned(self, carried: Any) -> Any:
+        """What is carried towards the first frame, after the first clip and before the second."""
         ...
 
     def forget(self, carried: Any) -> None:
@@ -153,7 +160,7 @@ class SamwiseSegmenter:
         with running(self._device, self._precision):
             features = network.clip_features(clip.stages, carried.tokens)
             prompts = network.encode_text(features.text)
-        for k in range(count):
+        for k in reversed(range(count)) if carried.track.backward else range(count):
             image = features.images.frame(k)
             # Entered anew for each frame: it must not reach into the code between two frames.
             with running(self._device, self._precision):
@@ -164,9 +171,13 @@ class SamwiseSegmenter:
                     other = logits[0, 0].cpu().numpy()
             yield ClipSeen(seen=seen, features=(image, clip.where), switched_to=other)
 
+    def turned(self, carried: Carried) -> Carried:
+        """See `ClipSegmenter`."""
+        return Carried(carried.tokens, carried.track.turned())
+
     def forget(self, carried: Carried) -> None:
         """See `ClipSegmenter`."""
-        carried.track.bank.forget(carried.track.step - 1)
+        carried.track.forget_last()
 
     def describe(
         self, features: tuple[ImageFeatures, Placement], mask: Mask

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from peanut_models.p_mask.backbone import ImageFeatures, Sam2
 from peanut_models.p_mask.heads import GIVEN_BIAS, GIVEN_SCALE, Decoded, is_ambiguous
-from peanut_models.p_mask.memory import Memory, Recalled
+from peanut_models.p_mask.memory import Memory, Recalled, at_once
 from peanut_models.p_mask.preprocess import Fit, Placement, placement, prepared
 from peanut_models.p_mask.settings import Precision
 
@@ -82,12 +82,16 @@ class Segmenter(Protocol):
         """A painted or locked mask, as if it had been predicted."""
         ...
 
-    def follow(self, features: Any, recalled: Recalled, clicks: Clicks | None = None) -> Seen:
-        """The target that the memory holds; `clicks` refine what it says."""
+    def follow(self, features: Any, recalled: Sequence[Recalled]) -> list[Seen]:
+        """The targets that memories hold, all on one frame."""
         ...
 
-    def remember(self, features: Any, seen: Seen, *, prompted: bool) -> Memory:
-        """What the frame leaves behind."""
+    def refine(self, features: Any, recalled: Recalled, seen: Seen, clicks: Clicks) -> Seen:
+        """One target that was followed, corrected by clicks."""
+        ...
+
+    def remember(self, features: Any, seen: Sequence[Seen], *, prompted: bool) -> list[Memory]:
+        """What a frame leaves behind for each target."""
         ...
 
     def describe(self, features: Any, mask: Mask) -> Float32[ndarray, " c"] | None:
@@ -135,28 +139,49 @@ class Sam2Segmenter:
             return seen_of(decoded, where)
 
     def follow(
+        self, features: tuple[ImageFeatures, Placement], recalled: Sequence[Recalled]
+    ) -> list[Seen]:
+        """See `Segmenter`."""
+        image, where = features
+        alike: dict[Any, list[int]] = {}
+        for k, each in enumerate(recalled):
+            alike.setdefault(each.places, []).append(k)
+        found: dict[int, Seen] = {}
+        for group in alike.values():
+            with self._running():
+                decoded = self._sam.decode(
+                    image,
+                    self._sam.heads.encode_nothing(len(group)),
+                    at_once([recalled[k] for k in group]),
+                    multimask=is_ambiguous(0),
+                )
+                for k, one in zip(group, decoded.each(), strict=True):
+                    found[k] = seen_of(one, where)
+        return [found[k] for k in range(len(recalled))]
+
+    def refine(
         self,
         features: tuple[ImageFeatures, Placement],
         recalled: Recalled,
-        clicks: Clicks | None = None,
+        seen: Seen,
+        clicks: Clicks,
     ) -> Seen:
         """See `Segmenter`."""
         image, where = features
         with self._running():
-            decoded = self._sam.decode(
-                image, self._sam.heads.encode_prompts(), recalled, multimask=is_ambiguous(0)
-            )
-            if clicks is None:
-                return seen_of(decoded, where)
-            hint = decoded.low_res.clamp(-HINT_LIMIT, HINT_LIMIT)
+            hint = seen.raw.low_res.clamp(-HINT_LIMIT, HINT_LIMIT)
             return self._decoded(image, where, clicks, hint, recalled)
 
     def remember(
-        self, features: tuple[ImageFeatures, Placement], seen: Seen, *, prompted: bool
-    ) -> Memory:
+        self, features: tuple[ImageFeatures, Placement], seen: Sequence[Seen], *, prompted: bool
+    ) -> list[Memory]:
         """See `Segmenter`."""
+        decoded = [each.raw for each in seen]
+        together = Decoded(*(torch.cat(parts) for parts in zip(*decoded, strict=True)))
         with self._running():
-            return self._sam.encode_memory(features[0], seen.raw, prompted=prompted)
+            left = self._sam.encode_memory(features[0], together, prompted=prompted)
+        # Copies, since a part would keep the memories of all targets alive.
+        return [Memory(*(part[k : k + 1].clone() for part in left)) for k in range(len(seen))]
 
     def describe(
         self, features: tuple[ImageFeatures, Placement], mask: Mask

@@ -41,8 +41,17 @@ class TextReader(Protocol):
 class MaskReader(TextReader, Protocol):
     """One that follows the text through time by itself."""
 
-    def stream(self, frames: FrameReader, targets: Sequence[TargetPrompts]) -> Iterator[TargetMask]:
-        """A mask for each frame of each target's run, from the text alone, in any order."""
+    def stream(
+        self,
+        frames: FrameReader,
+        targets: Sequence[TargetPrompts],
+        *,
+        playhead: int | None = None,
+    ) -> Iterator[TargetMask]:
+        """A mask for each frame of each target's run, from the text alone, in any order.
+
+        What is near the playhead comes first where the back end can begin there.
+        """
         ...
 
 
@@ -106,7 +115,7 @@ class SentenceTracker:
     ) -> Iterator[TargetMask | Settled]:
         yield from pointed
         if isinstance(self._reader, MaskReader) and read:
-            yield from self._reader.stream(frames, read)
+            yield from self._reader.stream(frames, read, playhead=playhead)
         found = [self._with_surest(frames, target) for target in both]
         for target in found:
             if not target.anchors():

@@ -1,4 +1,4 @@
-"""The frozen text encoder, RoBERTa, callable stage by stage, and its tokenizer from local files.
+"""The frozen text encoder, RoBERTa, callable stage by stage, and tokenizers from local files.
 
 Source: Liu et al., "RoBERTa: A Robustly Optimized BERT Pretraining Approach", 2019.
 """
@@ -11,16 +11,19 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
-from transformers import RobertaConfig, RobertaModel, RobertaTokenizerFast
+from transformers import CLIPTokenizer, RobertaConfig, RobertaModel, RobertaTokenizerFast
 
 from peanut_models.errors import InvalidInputError, WeightsMissingError
-from peanut_models.p_mask.config import TextConfig
+from peanut_models.p_mask.config import TextConfig, TextEncoderName
 
 PAD = 1
 """Id of the padding token; positions are counted from `PAD` + 1."""
 
 TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
 """Which files a tokenizer's folder must hold: any of these sets."""
+
+MODELS: dict[TextEncoderName, str] = {"roberta": "roberta-base", "clip": "CLIP ViT-B"}
+"""Whose tokenizer belongs to which encoder."""
 
 MAX_CHARACTERS = 4096
 """Longer texts are refused before they are cut into tokens."""
@@ -41,6 +44,11 @@ class Tokens(NamedTuple):
 def tokens_from_ids(ids: Int64[Tensor, "b l"]) -> Tokens:
     """Ids that are known already, with padding marked by `PAD`."""
     return Tokens(ids, ids != PAD)
+
+
+def all_valid(ids: Int64[Tensor, "b l"]) -> Tokens:
+    """Ids without padding."""
+    return Tokens(ids, torch.ones_like(ids, dtype=torch.bool))
 
 
 class TextEncoder(nn.Module):
@@ -88,24 +96,28 @@ class TextEncoder(nn.Module):
 
 
 class Tokenizer:
-    """RoBERTa's byte-level tokens, from a folder of local files.
+    """A text encoder's byte-level tokens, from a folder of local files.
+
+    Args:
+        folder: of the tokenizer.
+        encoder: whose tokens they are.
 
     Raises:
         WeightsMissingError: the folder lacks the tokenizer's files.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, encoder: TextEncoderName = "roberta") -> None:
         if not any(all((folder / n).is_file() for n in names) for names in TOKENIZER_FILES):
             raise WeightsMissingError(
                 f"no tokenizer in {folder}: it must hold tokenizer.json, or vocab.json and "
-                "merges.txt, of roberta-base"
+                f"merges.txt, of {MODELS[encoder]}"
             )
-        self._tokenizer: Any = RobertaTokenizerFast.from_pretrained(
-            str(folder), local_files_only=True
-        )
+        self._encoder = encoder
+        kinds: dict[TextEncoderName, Any] = {"roberta": RobertaTokenizerFast, "clip": CLIPTokenizer}
+        self._tokenizer: Any = kinds[encoder].from_pretrained(str(folder), local_files_only=True)
 
     def __call__(self, text: str) -> Tokens:
-        """One text as given, neither lower-cased nor cut, as the published scripts pass it.
+        """One text, never cut; RoBERTa's as given, CLIP's in lower case, as each was trained.
 
         Raises:
             InvalidInputError: an empty or a very long text.
@@ -116,7 +128,9 @@ class Tokenizer:
             raise InvalidInputError(
                 f"the text prompt has {len(text)} characters: at most {MAX_CHARACTERS} are taken"
             )
-        return tokens_from_ids(torch.tensor([self._tokenizer(text)["input_ids"]]))
+        ids = torch.tensor([self._tokenizer(text)["input_ids"]])
+        # One text needs no padding, and CLIP's `PAD` is a letter.
+        return tokens_from_ids(ids) if self._encoder == "roberta" else all_valid(ids)
 
 
 def roberta_config(config: TextConfig) -> Any:

@@ -31,6 +31,8 @@ class Reader(Enum):
     BASICVSR_PP = "basicvsr_pp"
     SAM2 = "sam2"
     SAMWISE = "samwise"
+    DEAOT = "deaot"
+    LAMA = "lama"
     RAFT = "raft"
     TOKENIZER = "tokenizer"
     DETECTOR = "detector"

@@ -161,6 +161,24 @@ P_MASK_CARDS: tuple[ModelCard, ...] = (
         0,
         "results made with the first release",
     ),
+    # A single third party gives a hash for this file: what comes first is recorded instead.
+    ModelCard(
+        name="deaot/r50_l",
+        stage=Stage.P_MASK,
+        description="The first frame's masks by the embedded profile or painted, carried on by "
+        "R50-DeAOT-L, all targets at once.",
+        licence="BSD-3-Clause",
+        commercial=Commercial.CONDITIONS,
+        good_for="several targets at once, lighter than SAM 2; painted masks carried on",
+        terms="The licence is that of the code; the weights have none of their own and were "
+        "trained on YouTube-VOS and DAVIS, whose terms may be narrower.",
+        paper="Yang and Yang, DeAOT, NeurIPS 2022",
+        weights=one_file(
+            "R50_DeAOTL_PRE_YTB_DAV.pth",
+            "Google Drive, id 1QoChMkTVxdYZ_eBlZhK2acq9KMQZccPJ",
+            Reader.DEAOT,
+        ),
+    ),
     ModelCard(
         name="roberta/tokenizer",
         stage=Stage.P_MASK,

@@ -94,6 +94,25 @@ NOF_ERASER_CARDS: tuple[ModelCard, ...] = (
         "10wGdKSUOie0XmCr8SQ2A2FeDe-mfn5w3",
         "backgrounds that no frame shows",
     ),
+    ModelCard(
+        name="lama/big",
+        stage=Stage.NOF_ERASER,
+        description="What no frame shows, made up on a key frame by Big-LaMa in place of patches, "
+        "through the library; no model by itself.",
+        licence="Apache-2.0",
+        commercial=Commercial.CONDITIONS,
+        good_for="large areas that no frame shows, with structure around them",
+        terms="The licence is that of the code; the weights have no licence file of their own, an "
+        "author has said that it holds for them, and they were trained on Places2.",
+        paper="Suvorov et al., LaMa, WACV 2022",
+        weights=one_file(
+            "big-lama.zip",
+            "hub id smartywu/big-lama, the mirror that the authors link to",
+            Reader.LAMA,
+            url="https://huggingface.co/smartywu/big-lama/resolve/main/big-lama.zip",
+        ),
+        auxiliary=True,
+    ),
     _raft(
         "large",
         "raft_large_C_T_SKHT_V2-ff5fadd5.pth",

@@ -105,10 +105,21 @@ class ColourSegmenter:
     def given(self, features: Looks, mask: np.ndarray) -> Seen:
         return seen(features, mask)
 
-    def follow(self, features: Looks, recalled: Recalled, clicks: Clicks | None = None) -> Seen:
+    def follow(self, features: Looks, recalled: Sequence[Recalled]) -> list[Seen]:
+        return [self._followed(features, each, features.squares) for each in recalled]
+
+    def refine(self, features: Looks, recalled: Recalled, seen: Seen, clicks: Clicks) -> Seen:
         squares = dict(features.squares)
-        for x, y, positive in clicks.points if clicks else ():
+        for x, y, positive in clicks.points:
             squares = {c: m for c, m in squares.items() if bool(m[int(y), int(x)]) <= positive}
+        return self._followed(features, recalled, squares)
+
+    def _followed(
+        self,
+        features: Looks,
+        recalled: Recalled,
+        squares: Mapping[tuple[int, int, int], np.ndarray],
+    ) -> Seen:
         x, y, red, green, blue, present = newest(recalled)
         if not squares or not present:
             return seen(features, np.zeros(features.image.shape[:2], np.bool_))
@@ -119,8 +130,8 @@ class ColourSegmenter:
 
         return seen(features, squares[min(squares, key=unlike)])
 
-    def remember(self, features: Looks, seen: Seen, *, prompted: bool) -> Memory:
-        return Memory(torch.zeros(1, 64, 1, 1), seen.raw)
+    def remember(self, features: Looks, seen: Sequence[Seen], *, prompted: bool) -> list[Memory]:
+        return [Memory(torch.zeros(1, 64, 1, 1), each.raw) for each in seen]
 
     def describe(self, features: Looks, mask: np.ndarray) -> np.ndarray | None:
         return looks_of(features.image, mask)
@@ -185,8 +196,11 @@ class ScriptedSentences:
         self.started.append(len(images))
         return [ColourSegmenter().encode(image) for image in images]
 
+    def turned(self, carried: dict) -> dict[str, object]:
+        return {**carried, "backward": True}
+
     def follow(self, clip: list[Looks], carried: dict) -> Iterator[ClipSeen]:
-        for features in clip:
+        for features in reversed(clip) if carried.get("backward") else clip:
             squares = features.squares
             if carried["follows"] is None:
                 first = [c for c in (self.meant, self.instead) if c in squares]

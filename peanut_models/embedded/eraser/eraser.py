@@ -101,7 +101,11 @@ class PropagationEraser:
         step()
         settle(plates, spreads, boxes, holes, motion)
         step()
-        return Plate(frames=_composite(frames, plates, holes, core), provenance=provenance)
+        return Plate(
+            frames=_composite(frames, plates, holes, core),
+            provenance=provenance,
+            flows=tuple(motion.pair(k) for k in core if k < len(motion.forward)),
+        )
 
 
 class _Steps:

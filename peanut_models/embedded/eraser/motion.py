@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, UInt8
+from jaxtyping import Bool, Float16, Float32, Float64, UInt8
 from numpy import ndarray
 
 from peanut_models.embedded.eraser.geometry import LATTICE, every_second, grow
@@ -17,6 +17,7 @@ from peanut_models.flow.consistency import consistent
 from peanut_models.flow.dis import DisFlow
 from peanut_models.flow.registration import homography_flow, motion_span_px, register
 from peanut_models.flow.warp import Flow, backward_warp, identity_flow, pixel_grid, warp_mask
+from peanut_models.stages import PairFlow
 
 Matrix = Float64[ndarray, "3 3"]
 
@@ -63,6 +64,18 @@ class Motion:
     forward_sure: list[Float32[ndarray, "h2 w2"]] = field(default_factory=list)
     backward_sure: list[Float32[ndarray, "h2 w2"]] = field(default_factory=list)
     camera: list[Matrix | None] = field(default_factory=list)
+
+    def pair(self, frame_index: int) -> PairFlow:
+        """The flow of a frame to the next and back, at half the lattice's size, in its pixels."""
+        return _handed_over(self.forward[frame_index]), _handed_over(self.backward[frame_index])
+
+
+def _handed_over(flow: Flow) -> Float16[ndarray, "2 h4 w4"]:
+    height, width = flow.shape[:2]
+    size = ((width + 1) // 2, (height + 1) // 2)
+    small = cv2.resize(flow, size, interpolation=cv2.INTER_AREA)
+    own = small[..., 0] * size[0] / (width * LATTICE), small[..., 1] * size[1] / (height * LATTICE)
+    return np.stack(own).astype(np.float16)
 
 
 def estimate_motion(

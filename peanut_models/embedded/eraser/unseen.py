@@ -24,6 +24,25 @@ CRUMBS_PX = 12
 """A gap of fewer pixels needs no texture."""
 
 
+class GapFiller(Protocol):
+    """Makes up what one picture lacks; `fill_by_patches` is one."""
+
+    def __call__(
+        self,
+        plate: Float32[ndarray, "h w 3"],
+        gap: Bool[ndarray, "h w"],
+        forbidden: Bool[ndarray, "h w"],
+    ) -> None:
+        """Fill the gap in place.
+
+        Args:
+            plate: 0..255.
+            gap: True where it lacks something; not empty.
+            forbidden: True where it shows what is to be removed.
+        """
+        ...
+
+
 class RestFiller(Protocol):
     """Makes up what true pixels could not fill; `fill_unseen` is one."""
 
@@ -47,6 +66,8 @@ def fill_unseen(
     motion: Motion,
     given: int | None,
     on_progress: Callable[[float], None] = lambda share: None,
+    *,
+    fill: GapFiller | None = None,
 ) -> None:
     """Fill what is left, in place, the same way in all frames.
 
@@ -57,7 +78,9 @@ def fill_unseen(
         motion: completed flows.
         given: a frame that is already full and shows what was made up earlier; the first key.
         on_progress: called now and then with the share done, 0 to 1; may raise to cancel.
+        fill: fills a key frame; by default from patches of the frame itself.
     """
+    fill = fill or fill_by_patches
     if given is not None:
         _carry(plates, unseen, given, motion)
     for n in range(MAX_KEYS):
@@ -65,18 +88,19 @@ def fill_unseen(
         key = max(unseen, key=lambda k: int(unseen[k].sum()), default=None)
         if key is None or unseen[key].sum() < CRUMBS_PX:
             break
-        _fill_here(plates[key], unseen[key], forbidden[key])
+        fill(plates[key], unseen[key], forbidden[key])
         unseen[key][:] = False
         _carry(plates, unseen, key, motion)
     for k, gap in unseen.items():
         if gap.any():
-            _fill_here(plates[k], gap, forbidden[k])
+            fill_by_patches(plates[k], gap, forbidden[k])
             gap[:] = False
 
 
-def _fill_here(
+def fill_by_patches(
     plate: Float32[ndarray, "h w 3"], gap: Bool[ndarray, "h w"], forbidden: Bool[ndarray, "h w"]
 ) -> None:
+    """Copy patches of the surroundings into the gap; see `GapFiller`."""
     part = box_around(gap, CONTEXT_PX).slices
     plate[part] = fill_from_itself(plate[part], gap[part], forbidden[part])
 

@@ -14,10 +14,10 @@ from numpy import ndarray
 
 from peanut_models.embedded.masks.model import ObjectModel, anchor_model
 from peanut_models.embedded.masks.motion import FlowField, camera_flow
-from peanut_models.embedded.masks.prompts import FramePrompts, by_frame
 from peanut_models.embedded.masks.proposals import propose_extent
 from peanut_models.embedded.masks.segment import box_mask, segment_box
 from peanut_models.embedded.masks.track import SEARCH_AFTER, Tracker, TrackState
+from peanut_models.prompts import FramePrompts, by_frame
 from peanut_models.stages import FrameReader, Prompt, TrackedMask
 
 OVERLAP = 16

@@ -109,6 +109,65 @@ def test_masks_leave_as_clips_are_read():
     events.close()
 
 
+@pytest.mark.parametrize(
+    ("playhead", "order"),
+    [
+        (None, [0, 4, 8, 12]),
+        (2, [0, 4, 8, 12]),
+        (9, [8, 12, 4, 0]),
+        (6, [4, 8, 0, 12]),
+        (13, [12, 8, 4, 0]),
+        (99, [12, 8, 4, 0]),
+    ],
+)
+def test_the_clip_under_the_playhead_comes_first_then_outwards(playhead, order):
+    clip, sentences = late(), ScriptedSentences(RED, BLUE)
+    events = tracker(sentences).track(clip, [said(clip)], playhead=playhead)
+    found = [e.tracked.frame_index for e in events]
+    # The clips are those that are cut from the run's first frame on.
+    assert list(dict.fromkeys(k - k % 4 for k in found)) == order
+    assert sorted(found) == list(range(14))
+    start = order[0]
+    assert [k for k in found if k >= start] == list(range(start, 14))
+    assert [k for k in found if k < start] == list(range(start - 1, -1, -1))
+
+
+def test_from_the_playhead_the_object_that_is_meant_is_followed_both_ways():
+    # The red one is there up to frame 9; blue would have been taken had the run begun later.
+    clip = ScriptedClip(
+        14, {BLUE: lambda t: (10 + t, 30), RED: lambda t: (60 - t, 5) if t < 10 else None}
+    )
+    found = masks(tracker(ScriptedSentences(RED, BLUE)).track(clip, [said(clip)], playhead=6))
+    assert all(np.array_equal(found[k].tracked.mask, clip.truth(RED, k)) for k in range(10))
+    assert not any("another object?" in e.doubt for e in found.values())
+    # Lost is said where red leaves the picture, and not in the other direction.
+    assert [k for k, e in found.items() if "lost" in e.doubt] == [10]
+
+
+def test_what_is_not_believed_is_forgotten_in_the_backward_direction_too():
+    clip = ScriptedClip(16, {RED: lambda t: (10 + t, 6), BROWN: lambda t: (60, 30)})
+
+    class Drifting(ScriptedSentences):
+        def follow(self, clip, carried):
+            for seen in super().follow(clip, carried):
+                # Of the frames before the first clip, the third.
+                away = carried.get("backward") and carried["step"] == 4 + 2
+                carried["follows"] = BROWN if away else RED
+                yield seen
+
+    found = masks(tracker(Drifting(RED, BROWN)).track(clip, [said(clip)], playhead=10))
+    doubted = [k for k, e in found.items() if "another object?" in e.doubt]
+    assert doubted == [5]
+    assert (found[5].tracked.mask & clip.truth(RED, 5)).sum() > 0.8 * clip.truth(RED, 5).sum()
+
+
+def test_as_published_the_playhead_changes_nothing():
+    clip, sentences = late(), ScriptedSentences(RED, BLUE)
+    made = SentenceTracker(ClipStream(sentences, from_start=True))
+    events = made.track(clip, [said(clip)], playhead=9)
+    assert [e.tracked.frame_index for e in events] == list(range(14))
+
+
 def test_text_finds_and_clicks_correct():
     clip = ScriptedClip(
         12, {RED: lambda t: (10 + t, 6), GREEN: lambda t: (10 + t, 18) if t > 5 else None}

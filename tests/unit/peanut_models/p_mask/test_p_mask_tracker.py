@@ -153,6 +153,27 @@ def test_all_targets_share_each_frame_s_features():
         assert np.array_equal(masks(events, name)[29], clip.truth(colour, 29))
 
 
+def test_all_targets_on_a_frame_are_followed_and_remembered_in_one_pass():
+    clip, passes = rows_of_squares(12), []
+
+    class Passes(ColourSegmenter):
+        def follow(self, features, recalled):
+            passes.append(("follow", len(recalled)))
+            return super().follow(features, recalled)
+
+        def remember(self, features, seen, *, prompted):
+            passes.append(("prompted" if prompted else "remember", len(seen)))
+            return super().remember(features, seen, prompted=prompted)
+
+    # The third joins from its own anchor on.
+    targets = [target(c, clip, on(clip, k, 0)) for c, k in (("a", RED), ("b", BLUE))]
+    targets.append(target("c", clip, on(clip, GREEN, 5), frames=FrameRange(5, 12)))
+    list(Sam2Tracker(Passes(), PLAIN).track(clip, targets))
+    assert passes[:3] == [("prompted", 1)] * 3
+    assert passes[3:13] == [("follow", 2), ("remember", 2)] * 5
+    assert passes[13:] == [("follow", 3), ("remember", 3)] * 6
+
+
 def test_targets_with_other_anchors_join_the_same_sweep():
     clip = rows_of_squares(30)
     tracker, events = run(

@@ -255,6 +255,35 @@ def test_what_the_check_distrusts_leaves_the_bank_s_memory(network):
     assert distances == [3, 1]
 
 
+def test_backward_from_the_playhead_reads_what_the_first_clip_left(network):
+    segmenter = SamwiseSegmenter(network, words)
+    carried = segmenter.begin("red")
+    pictures = [CLIP.read(k) for k in range(LENGTH)]
+    list(segmenter.follow(segmenter.start(pictures[2:]), carried))
+    other = segmenter.turned(carried)
+    # Frames 2, 3 and 4 lie one, two and three frames away from frame 1.
+    assert [distance for distance, _ in other.track.recall().masks] == [3, 2, 1]
+    before = segmenter.start(pictures[:2])
+    walked = [each.seen.logits for each in segmenter.follow(before, other)]
+    fresh = [each.seen.logits for each in segmenter.follow(before, segmenter.begin("red"))]
+    # Last frame first, and memory makes a difference.
+    assert walked[0].shape == walked[1].shape == (48, 96)
+    assert not np.allclose(walked[0], fresh[1], atol=1e-3)
+    assert [distance for distance, _ in other.track.recall().masks] == [5, 4, 3, 2, 1]
+    # Neither direction moves the other one.
+    assert [distance for distance, _ in carried.track.recall().masks] == [3, 2, 1]
+
+
+def test_the_playhead_changes_the_order_and_on_the_first_clip_nothing_else(network):
+    tracker = SentenceTracker(ClipStream(SamwiseSegmenter(network, words), PLAIN))
+    text = target("a", text="red")
+    plain, near, far = (list(tracker.track(CLIP, [text], playhead=k)) for k in (None, 1, 4))
+    assert [e.tracked.frame_index for e in far] == [3, 4, 2, 1, 0]
+    for k in range(LENGTH):
+        assert np.array_equal(masks(plain, "a")[k], masks(near, "a")[k])
+    assert sorted(masks(far, "a")) == list(range(LENGTH))
+
+
 def test_the_threshold_grows_and_shrinks_masks(network):
     segmenter = SamwiseSegmenter(network, words)
     areas = []

@@ -253,3 +253,13 @@ def test_progress_grows_to_the_core_and_can_end_the_call():
 
     with pytest.raises(InterruptedError):
         PropagationEraser().erase(frames, holes, core=core, on_progress=stop)
+
+
+def test_the_motion_it_found_is_handed_on():
+    *_, plate = panned()
+    assert len(plate.flows) == COUNT - 1
+    there, back = (np.stack(flows) for flows in zip(*plate.flows, strict=True))
+    assert there.shape == (COUNT - 1, 2, HEIGHT // 4, WIDTH // 4)
+    # The camera pans right by two pixels: the picture moves left by half a pixel of this grid.
+    assert np.abs(there.mean(axis=(0, 2, 3)) - (-0.5, 0)).max() < 0.05
+    assert np.abs(back.mean(axis=(0, 2, 3)) - (0.5, 0)).max() < 0.05

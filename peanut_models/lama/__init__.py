@@ -1,0 +1,1 @@
+"""LaMa: one image with a hole to one without, by fast Fourier convolutions."""
