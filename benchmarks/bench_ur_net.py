@@ -15,30 +15,32 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
-from bench_nof_eraser import counted_flops
-from common import markdown_table, write_results
+from common import markdown_table, peak_bytes, write_results
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 from torch import Tensor
+from ur_net_costs import COUNTED_MARGIN_PX, DEFAULT, PUBLISHED, Cost, measure_costs
 
-from peanut_models.ur_net.budget import plan
+from peanut_models.embedded.eraser.motion import estimate_motion
+from peanut_models.errors import OutOfDeviceMemoryError
+from peanut_models.flow.dis import luma8
 from peanut_models.ur_net.config import BRANCHES, NetworkConfig, PredictorConfig
+from peanut_models.ur_net.images import flow_at
 from peanut_models.ur_net.network import Flows, UrNetNetwork
+from peanut_models.ur_net.planning import plan
 from peanut_models.ur_net.predictor import UrNet
 from peanut_models.ur_net.tiles import Box, TiledSteps
 from peanut_models.ur_net.windows import Pair, WindowedRun
 
-PUBLISHED = NetworkConfig()
 TINY = NetworkConfig(channels=16, blocks=2)
 
 MEMORY_FRAMES = {"windowed": (16, 64, 256), "plain": (16, 64)}
@@ -52,8 +54,9 @@ QUALITY_FRAMES, QUALITY_SIZE = 32, (64, 80)
 WIDE_SIZE = (32, 32)
 PSNR_TARGET_DB, LEVEL_TARGET = 50.0, 1.0
 
-COUNTED_FRAMES, COUNTED_SIZE = 100, (180, 320)
-COUNTED_MARGIN_PX = 32
+HOST_LIMITS_GIB = (8, 16, 32, 64, 128)
+DRIFT_PX = (2.7, 1.3)
+"""Motion of the texture per frame, right and down."""
 
 GAINS = (
     ("flow.levels", 1.4),
@@ -92,16 +95,6 @@ class Quality:
     cpu_ratio: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """Operations per frame of one way to run."""
-
-    size: str
-    way: str
-    gflop_per_frame: float
-    ratio: float
-
-
 def noise_network(config: NetworkConfig) -> UrNetNetwork:
     """The network with seeded noise in place of weights."""
     network = UrNetNetwork(config).eval()
@@ -124,7 +117,7 @@ def moving_clip(length: int, height: int, width: int) -> UInt8[ndarray, "t h w 3
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
     frames = []
     for t in range(length):
-        a, b = x - 2.7 * t, y - 1.3 * t
+        a, b = x - DRIFT_PX[0] * t, y - DRIFT_PX[1] * t
         waves = [
             127 + 60 * np.sin(a / 7 + b / 11 + c) + 50 * np.sin(a / 3 - b / 5 - c) for c in range(3)
         ]
@@ -139,7 +132,11 @@ def as_input(frames: UInt8[ndarray, "t h w 3"]) -> Float[Tensor, "1 t 3 h w"]:
 
 
 def enlarged(
-    steps: TiledSteps, frames: Float[Tensor, "1 t 3 h w"], flows: Flows | None, n: int, ahead: int
+    steps: TiledSteps,
+    frames: Float[Tensor, "1 t 3 h w"],
+    flows: Flows | None,
+    n: int,
+    ahead: int,
 ) -> Float[Tensor, "t 3 h4 w4"]:
     """All frames by windows of `n`."""
     run = WindowedRun(steps, window_frames=n, lookahead_frames=ahead)
@@ -190,11 +187,14 @@ def measure_quality() -> list[Quality]:
     before = time.process_time()
     plain = network(frames, flows)[0]
     plain_s = time.process_time() - before
-    ways = [(8, 2, None), (8, 4, None), (8, 8, None), (32, 1, 32), (4, 13, None), (4, 13, 32)]
+    ways = [(8, 4, None), (8, 8, None), (32, 1, 32), (4, 13, 32)]
     found = []
     for n, ahead, tile in ways:
         steps = TiledSteps(network, *QUALITY_SIZE, tile_px=tile)
         found.append(_quality("16 x 2", steps, frames, flows, plain, plain_s, (n, ahead, tile)))
+    steps = TiledSteps(network, *QUALITY_SIZE, halve=True)
+    halved = _quality("16 x 2", steps, frames, flows, plain, plain_s, (32, 1, None))
+    found.append(replace(halved, way="one window, features kept in float16"))
     # The published width and depth, on a crop; whole clip = one window, which is the same bits.
     wide = noise_network(PUBLISHED)
     part = frames[..., : WIDE_SIZE[0], : WIDE_SIZE[1]]
@@ -203,8 +203,11 @@ def measure_quality() -> list[Quality]:
     before = time.process_time()
     plain = enlarged(steps, part, crop, QUALITY_FRAMES, 1)
     plain_s = time.process_time() - before
-    for n, ahead in ((4, 4), (4, 8), (4, 12), (1, 15)):
+    for n, ahead in ((4, 8), (4, 12)):
         found.append(_quality("64 x 7", steps, part, crop, plain, plain_s, (n, ahead, None)))
+    steps = TiledSteps(wide, *WIDE_SIZE, halve=True)
+    halved = _quality("64 x 7", steps, part, crop, plain, plain_s, (32, 1, None))
+    found.append(replace(halved, way="one window, features kept in float16"))
     return found
 
 
@@ -247,6 +250,8 @@ def measure_flow_reuse() -> dict[str, float]:
         )
     )
     still = Flows(*(torch.zeros_like(flow) for flow in own))
+    true, dis = _flows_of_the_drift(), _flows_of_the_eraser()
+    truly = network(frames, true)[0]
     quarter = F.avg_pool2d(frames[0], 4)[None]
     coarse = network.estimate_flows(quarter)
     other = Flows(
@@ -259,55 +264,27 @@ def measure_flow_reuse() -> dict[str, float]:
         "own_flows_kept_at_a_quarter_db": compared(network(frames, back)[0], plain)[0],
         "flows_estimated_on_quarter_size_frames_db": compared(network(frames, other)[0], plain)[0],
         "no_motion_at_all_db": compared(network(frames, still)[0], plain)[0],
+        "erasers_motion_against_the_true_one_db": compared(network(frames, dis)[0], truly)[0],
+        "no_motion_at_all_against_the_true_one_db": compared(network(frames, still)[0], truly)[0],
     }
 
 
-class CountedSteps(TiledSteps):
-    """Meta tensors have no values, so the margin of a typical motion is assumed."""
+def _flows_of_the_drift() -> Flows:
+    """What a flow network that makes no mistake would give."""
+    flow = torch.tensor(DRIFT_PX).view(1, 1, 2, 1, 1).expand(1, 3, 2, 128, 160).contiguous()
+    return Flows(flow, -flow)
 
-    def _margin(self, *flows: Tensor) -> int:
-        return 0 if len(self._tiles) == 1 else COUNTED_MARGIN_PX
 
-
-def measure_costs() -> list[Cost]:
-    """Operations per frame of the published network, however it is run."""
-    with torch.device("meta"):
-        network = UrNetNetwork(PUBLISHED).eval()
-    found: list[Cost] = []
-
-    def count(size: tuple[int, int], frames: int, way: str, **how: int | None) -> None:
-        given = how.pop("given", None)
-        n, ahead, tile = (how.get(name) for name in ("n", "ahead", "tile"))
-        clip = torch.empty(1, frames, 3, *size, device="meta")
-        flow = torch.empty(1, frames - 1, 2, *size, device="meta")
-        flows = Flows(flow, flow) if given else None
-        if n is None or ahead is None:
-            total = counted_flops(lambda: network(clip, flows))
-        else:
-            steps = CountedSteps(network, *size, tile_px=tile)
-            total = counted_flops(lambda: enlarged(steps, clip, flows, n, ahead))
-        per_frame = total / frames / 1e9
-        first = next((cost for cost in found if cost.size == f"{size[0]}x{size[1]}"), None)
-        found.append(
-            Cost(
-                size=f"{size[0]}x{size[1]}",
-                way=way,
-                gflop_per_frame=per_frame,
-                ratio=per_frame / first.gflop_per_frame if first else 1.0,
-            )
-        )
-
-    size, frames = COUNTED_SIZE, COUNTED_FRAMES
-    count(size, frames, "plain network")
-    count(size, frames, "windows of 32, lookahead 16 (default)", n=32, ahead=16)
-    count(size, frames, "the same, flows given", n=32, ahead=16, given=1)
-    count(size, frames, "windows of 64, lookahead 16, flows given", n=64, ahead=16, given=1)
-    count(size, frames, "windows of 32, lookahead 8, flows given", n=32, ahead=8, given=1)
-    count(size, frames, "windows of 32, lookahead 1", n=32, ahead=1)
-    count((1080, 1920), 3, "plain network")
-    count((1080, 1920), 3, "tiles of 512 px", n=3, ahead=1, tile=512)
-    count((1080, 1920), 3, "tiles of 256 px", n=3, ahead=1, tile=256)
-    return found
+def _flows_of_the_eraser() -> Flows:
+    """What a render hands over: measured by the eraser, a quarter of the size, in float16."""
+    clip = moving_clip(4, 128, 160)
+    motion = estimate_motion([luma8(frame) for frame in clip], np.zeros(clip.shape[:3], np.bool_))
+    pairs = [motion.pair(k) for k in range(3)]
+    there, back = (
+        torch.stack([flow_at(torch.from_numpy(one).float()[None], (128, 160))[0] for one in way])
+        for way in zip(*pairs, strict=True)
+    )
+    return Flows(there[None], back[None])
 
 
 def measure_memory() -> dict[str, float]:
@@ -332,7 +309,7 @@ def print_peak(way: str, length: int) -> None:
     # Library start-up is no part of either.
     with torch.inference_mode():
         network.extraction(torch.zeros(1, 3, height, width))
-    before = _peak_mib()
+    before = peak_bytes()
     if way == "plain":
         clip = as_input(np.broadcast_to(frame, (length, *frame.shape)))
         flow = torch.zeros(1, length - 1, 2, height, width)
@@ -344,21 +321,31 @@ def print_peak(way: str, length: int) -> None:
         )
         for _ in stream:
             pass
-    print(_peak_mib() - before)
-
-
-def _peak_mib() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+    print((peak_bytes() - before) / 2**20)
 
 
 def planned() -> list[dict[str, object]]:
     """How frames of some sizes would be run in 8 GiB of device memory; predicted, not measured."""
-    rows: list[dict[str, object]] = []
     config = PredictorConfig(precision="float16")
-    for height, width in ((180, 320), (270, 480), (540, 960), (1080, 1920)):
-        fits = plan(PUBLISHED, height, width, config, budget_bytes=8 * 2**30)
-        rows.append({"size": f"{height}x{width}", **asdict(fits)})
+    asked: list[tuple[int, int, int | None]]
+    asked = [(180, 320, None), (270, 480, None), (540, 960, None)]
+    asked += [(1080, 1920, limit) for limit in (*HOST_LIMITS_GIB, None)]
+    rows: list[dict[str, object]] = []
+    for height, width, limit in asked:
+        row: dict[str, object] = {"size": f"{height}x{width}", "host_limit_gib": limit}
+        try:
+            fits = plan(
+                PUBLISHED,
+                height,
+                width,
+                config,
+                budget_bytes=8 * 2**30,
+                host_bytes=None if limit is None else limit * 2**30,
+            )
+        except OutOfDeviceMemoryError as error:
+            rows.append(row | {"refused": str(error)})
+        else:
+            rows.append(row | asdict(fits) | asdict(fits.holding))
     return rows
 
 
@@ -398,8 +385,9 @@ def page(
         f"{WIDE_SIZE[0]}x{WIDE_SIZE[1]}). Targets: {PSNR_TARGET_DB:.0f} dB and {LEVEL_TARGET:.0f} "
         "level. The seam is the largest mean step of the difference between neighbouring frames "
         "or columns; CPU time counts flows as given on both sides. Up to the window and twice the "
-        "lookahead a clip is one window and differs by nothing: with the default of 32 and 16, up "
-        "to 64 frames.",
+        "lookahead a clip is one window and differs by nothing: with the default of "
+        f"{DEFAULT.window_frames} and {DEFAULT.lookahead_frames}, up to "
+        f"{DEFAULT.window_frames + 2 * DEFAULT.lookahead_frames} frames.",
         "",
         markdown_table(
             ["channels x blocks", "way", "PSNR dB", "largest level", "seam", "CPU ratio"],
@@ -416,16 +404,22 @@ def page(
             ],
         ),
         "",
-        f"Operations, 64 channels, 7 blocks: {COUNTED_FRAMES} frames at the small size, 3 at the "
-        f"large one; tiles allow for {COUNTED_MARGIN_PX} px of motion.",
+        "Operations, 64 channels, 7 blocks, against the plain network on as many frames. Tiles "
+        f"allow for {COUNTED_MARGIN_PX} px of motion. A render's piece is counted per frame that "
+        "it gives, its context included.",
         "",
         markdown_table(
-            ["input", "way", "GFLOP/frame", "ratio"],
-            [[c.size, c.way, f"{c.gflop_per_frame:.1f}", f"{c.ratio:.3f}"] for c in costs],
+            ["input", "frames", "way", "GFLOP/frame", "ratio"],
+            [
+                [c.size, str(c.frames), c.way, f"{c.gflop_per_frame:.1f}", f"{c.ratio:.3f}"]
+                for c in costs
+            ],
         ),
         "",
-        "Flows from elsewhere, 4 frames of 128x160. A flow network of noise sees other motion on "
-        "smaller frames, so its figure says what a wrong flow costs, not what reuse costs.",
+        "Flows from elsewhere, 4 frames of 128x160. A flow network of noise sees no true motion, "
+        "so the first three rows say what other flows than its own cost, not what reuse costs. The "
+        "last two compare with the known motion of the clip in place of a flow network without "
+        "error: what the eraser's motion (DIS) gives, and what none at all gives.",
         "",
         markdown_table(["figure", "value"], [[k, f"{v:.1f}"] for k, v in reuse.items()]),
         "",
@@ -433,19 +427,25 @@ def page(
         "against measured allocations on a CPU); none of these was run on a GPU here.",
         "",
         markdown_table(
-            ["input", "window", "tile", "features in", "device GiB", "host GiB"],
-            [
-                [
-                    str(p["size"]),
-                    str(p["window_frames"]),
-                    str(p["tile_px"]),
-                    "host memory" if p["spill"] else "device memory",
-                    f"{float(str(p['device_bytes'])) / 2**30:.2f}",
-                    f"{float(str(p['host_bytes'])) / 2**30:.2f}",
-                ]
-                for p in plans
-            ],
+            ["input", "host limit", "window", "tile", "features", "device GiB", "host GiB"],
+            [_plan_row(p) for p in plans],
         ),
+    ]
+
+
+def _plan_row(row: dict[str, object]) -> list[str]:
+    limit = "none" if row["host_limit_gib"] is None else f"{row['host_limit_gib']} GiB"
+    if "refused" in row:
+        return [str(row["size"]), limit, "refused", "-", "-", "-", "-"]
+    features = "host memory" if row["spill"] else "device memory"
+    return [
+        str(row["size"]),
+        limit,
+        str(row["window_frames"]),
+        str(row["tile_px"]),
+        features if row["hold_extracted"] else f"{features}, extracted again",
+        f"{float(str(row['device_bytes'])) / 2**30:.2f}",
+        f"{float(str(row['host_bytes'])) / 2**30:.2f}",
     ]
 
 

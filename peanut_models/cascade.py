@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Int32
+from jaxtyping import Bool, Int32, UInt8
 from numpy import ndarray
 
 from peanut_models.donors import DonorConfig, Donors, fill_from_donors
 from peanut_models.errors import InvalidInputError
 from peanut_models.ranges import FrameRange, Window
-from peanut_models.stages import DONOR, Eraser, Frames, Plate
+from peanut_models.stages import DONOR, Eraser, Frames, Image, PairFlow, Plate, Upscaler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,7 @@ def fill_window(
     )
     provenance = _counted_from_clip(plate.provenance, span.start)
     provenance[given[core.start : core.end]] = DONOR
-    return Plate(frames=plate.frames, provenance=provenance)
+    return Plate(frames=plate.frames, provenance=provenance, flows=plate.flows)
 
 
 def _from_donors(
@@ -130,3 +131,70 @@ def _counted_from_clip(
 ) -> Int32[ndarray, "t h w"]:
     propagated = provenance >= 0
     return np.where(propagated, provenance + np.int32(first_frame), provenance).astype(np.int32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairedFrame:
+    """A frame with the plate in place, on its way to UR-Net.
+
+    Attributes:
+        image: the frame.
+        matte: 0 where it is the source, 255 where it is the plate.
+        flows: its motion to the next frame and back, where the eraser's is reused.
+    """
+
+    image: Image
+    matte: UInt8[ndarray, "h w"]
+    flows: PairFlow | None = None
+
+
+SeamRemover = Callable[[Image, UInt8[ndarray, "h w"]], Image]
+"""Removes from an enlarged frame what filling left at the matte's edge, given the matte at the size
+before: `ur_net.seam.SeamSuppressor`."""
+
+
+def enlarge_window(
+    upscaler: Upscaler,
+    window: Window,
+    repaired: Iterable[RepairedFrame],
+    *,
+    seams: SeamRemover | None = None,
+    reuse_flows: bool = False,
+    on_progress: Callable[[float], None] | None = None,
+) -> Iterator[Image]:
+    """The core of one window at four times the size, frame by frame.
+
+    Args:
+        upscaler: the back end.
+        window: which frames `repaired` are (its span), and which to give.
+        repaired: the frames of the span, read as they are needed.
+        seams: treats every enlarged frame; None leaves them as they are.
+        reuse_flows: give the flows of `repaired` to the back end, which estimates those that are
+            missing; otherwise it estimates all.
+        on_progress: called now and then with the core frames done so far; may raise to cancel.
+    """
+    mattes: deque[UInt8[ndarray, "h w"]] = deque()
+    flows: deque[PairFlow | None] = deque()
+
+    def images() -> Iterator[Image]:
+        for k, frame in zip(window.span, repaired, strict=True):
+            if seams is not None and k in window.core:
+                mattes.append(frame.matte)
+            if reuse_flows:
+                flows.append(frame.flows)
+            yield frame.image
+
+    def pairs() -> Iterator[PairFlow | None]:
+        # Read after the second frame of each pair, so the first one's flow is always there.
+        while flows:
+            yield flows.popleft()
+
+    def report(done: float) -> None:
+        if on_progress is not None:
+            on_progress(min(done / len(window.span), 1) * len(window.core))
+
+    first = window.span.start
+    core = FrameRange(window.core.start - first, window.core.end - first)
+    given = pairs() if reuse_flows else None
+    for large in upscaler.stream(images(), flows=given, core=core, on_progress=report):
+        yield large if seams is None else seams(large, mattes.popleft())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Int32, UInt8, UInt16
+from jaxtyping import Bool, Float16, Float32, Int32, UInt8, UInt16
 from numpy import ndarray
 
 from peanut_models.ranges import FrameRange
@@ -24,6 +24,13 @@ Frames = UInt8[ndarray, "t h w 3"] | UInt16[ndarray, "t h w 3"]
 
 UpscaledFrames = UInt8[ndarray, "t 4*h 4*w 3"] | UInt16[ndarray, "t 4*h 4*w 3"]
 """`Frames` after UR-Net."""
+
+PairFlow = tuple[
+    Float16[ndarray, "2 hf wf"] | Float32[ndarray, "2 hf wf"],
+    Float16[ndarray, "2 hf wf"] | Float32[ndarray, "2 hf wf"],
+]
+"""The flow of a frame to the next one, and of that one back: x then y, in pixels of its own grid,
+which covers the whole frame at any scale."""
 
 UPSCALE = 4
 """By how much UR-Net enlarges, across and down."""
@@ -105,10 +112,13 @@ class Plate:
         provenance: per pixel, `SOURCE`, `GENERATED`, `DONOR`, or the index (0 and up, counted
             like `core` in `Eraser.erase`) of the frame that most of its colour was propagated
             from.
+        flows: the background's motion from each of the frames to the next, for UR-Net to reuse;
+            shorter where the last ones are not known, empty where the back end found none.
     """
 
     frames: Frames
     provenance: Int32[ndarray, "t h w"]
+    flows: tuple[PairFlow, ...] = ()
 
 
 @runtime_checkable
@@ -163,8 +173,24 @@ class Upscaler(Protocol):
         """`t h w 3` to `t 4h 4w 3`, same type and range."""
         ...
 
-    def stream(self, frames: Iterable[Image]) -> Iterator[Image]:
-        """The same frame by frame, in order: memory does not grow with the clip."""
+    def stream(
+        self,
+        frames: Iterable[Image],
+        *,
+        flows: Iterable[PairFlow | None] | None = None,
+        core: FrameRange | None = None,
+        on_progress: Callable[[float], None] | None = None,
+    ) -> Iterator[Image]:
+        """The same frame by frame, in order: memory does not grow with the clip.
+
+        Args:
+            frames: all of one size and type.
+            flows: one pair between each two neighbours, read no further than the frames are; None
+                in place of one that is not known. Back ends without motion leave it.
+            core: give these frames only, counted from the first; the others are context.
+            on_progress: called often with the frames done so far, as far as that can be told;
+                whatever it raises ends the call.
+        """
         ...
 
 

@@ -19,6 +19,9 @@ from peanut_models.ur_net.config import MIN_FLOW_SIDE_PX, NetworkConfig
 Flow = Float[Tensor, "2 h w"] | Float32[ndarray, "2 h w"]
 """Displacement in pixels of its own grid, which covers the whole frame; (x, y)."""
 
+FlowPair = tuple[Flow, Flow]
+"""Of a frame to the next one, and of that one back."""
+
 
 def check_image(frame: ndarray[Any, Any], like: ndarray[Any, Any] | None = None) -> None:
     """Refuse what is no frame, or not one of the clip that `like` is of.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,14 +12,21 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from peanut_models.errors import InvalidInputError
+from peanut_models.ranges import FrameRange
 from peanut_models.stages import Frames, Image, UpscaledFrames
-from peanut_models.ur_net.budget import Plan, plan
-from peanut_models.ur_net.config import SCALE, PredictorConfig
-from peanut_models.ur_net.images import Flow, check_image, pixels
+from peanut_models.ur_net.config import BRANCHES, SCALE, PredictorConfig
+from peanut_models.ur_net.images import Flow, FlowPair, check_image, pixels
 from peanut_models.ur_net.network import UrNetNetwork
+from peanut_models.ur_net.planning import Plan, plan
 from peanut_models.ur_net.regions import Area, BoxPx, area_of
 from peanut_models.ur_net.tiles import Box, TiledSteps
 from peanut_models.ur_net.windows import ReadyFrame, WindowedRun
+
+HOST_SHARE = 0.5
+"""Of the machine's memory, what a run may take where it is not told."""
+
+UNKNOWN_HOST_BYTES = 8 * 2**30
+"""Of a machine that does not say how much memory it has."""
 
 
 class UrNet:
@@ -97,7 +105,9 @@ class UrNet:
         self,
         frames: Iterable[Image],
         *,
-        flows: Iterable[tuple[Flow, Flow]] | None = None,
+        flows: Iterable[FlowPair | None] | None = None,
+        core: FrameRange | None = None,
+        on_progress: Callable[[float], None] | None = None,
         box_xyxy_px: BoxPx | None = None,
     ) -> Iterator[Image]:
         """Frames in, enlarged frames out, some time later, in order.
@@ -106,6 +116,10 @@ class UrNet:
             frames: all of one size and type.
             flows: one pair of flows between each two neighbours (t to t + 1, t + 1 to t), at any
                 scale, instead of estimating them. Each covers the whole frame, in its own pixels.
+                None in place of a pair has that one estimated.
+            core: give these frames only, counted from the first; the others are context.
+            on_progress: called often with the frames done so far, as far as that can be told;
+                whatever it raises ends the run.
             box_xyxy_px: compute this region only, with a halo; the frames out show just it. Flows
                 that are not given are then estimated on that part only, too.
 
@@ -114,36 +128,37 @@ class UrNet:
                 the frame.
             OutOfDeviceMemoryError: no window and tile are small enough.
         """
-        yield from _inferring(self._enlarged(frames, flows, box_xyxy_px))
+        yield from _inferring(self._enlarged(frames, flows, core, on_progress, box_xyxy_px))
 
-    def plan(self, height: int, width: int) -> Plan | None:
-        """How frames of this size will be run; None where nothing limits the memory.
+    def plan(self, height: int, width: int) -> Plan:
+        """How frames of this size will be run.
 
         Raises:
             OutOfDeviceMemoryError: no window and tile are small enough.
         """
-        budget = self._config.memory_bytes
-        if budget is None and self._device.type == "cuda":
-            budget = torch.cuda.mem_get_info(self._device)[0]
-        if budget is None:
-            return None
-        config = self._config
-        if self._device.type == "cpu":
-            # Host memory is all there is: moving features there would free nothing.
+        config, budget, host = self._config, self._config.memory_bytes, self._config.host_bytes
+        if host is None:
+            host = int(HOST_SHARE * _host_memory_bytes())
+        if self._device.type == "cuda":
+            budget = budget or torch.cuda.mem_get_info(self._device)[0]
+        elif config.spill is None:
+            # The device's memory is the host's: moving features there would free nothing.
             config = replace(config, spill=False)
         return plan(
             self._network.config,
             height,
             width,
             config,
-            budget_bytes=budget,
-            host_bytes=config.host_bytes,
+            budget_bytes=budget or host,
+            host_bytes=host,
         )
 
     def _enlarged(
         self,
         frames: Iterable[Image],
-        flows: Iterable[tuple[Flow, Flow]] | None,
+        flows: Iterable[FlowPair | None] | None,
+        core: FrameRange | None,
+        on_progress: Callable[[float], None] | None,
         box_xyxy_px: BoxPx | None,
     ) -> Iterator[Image]:
         given = None if flows is None else iter(flows)
@@ -153,30 +168,49 @@ class UrNet:
             if first is None:
                 first = frame
                 area = area_of(self._network.config, first, box_xyxy_px, self._config)
-                steps, run = self._started(area)
+                steps, run = self._started(area, core, on_progress)
             pair = None
             if given is not None and at:
-                pair = area.pair(next(given, None), at)
+                pair = area.pair(_next_flows(given, at))
             for ready in run.push(area.input(frame), pair):
                 yield _finished(steps, ready, area, first)
         if first is not None:
             for ready in run.finish():
                 yield _finished(steps, ready, area, first)
 
-    def _started(self, area: Area) -> tuple[TiledSteps, WindowedRun]:
-        config, fits = self._config, self.plan(*area.size)
+    def _started(
+        self,
+        area: Area,
+        core: FrameRange | None,
+        on_progress: Callable[[float], None] | None,
+    ) -> tuple[TiledSteps, WindowedRun]:
+        fits = self.plan(*area.size)
         steps = TiledSteps(
             self._network,
             area.size[0] // self._network.config.stride_px,
             area.size[1] // self._network.config.stride_px,
-            tile_px=fits.tile_px if fits else config.tile_px,
-            precision=config.precision,
-            spill=fits.spill if fits else bool(config.spill),
+            tile_px=fits.tile_px,
+            precision=self._config.precision,
+            spill=fits.holding.spill,
+            halve=fits.holding.halve,
         )
-        window = fits.window_frames if fits else config.window_frames
-        return steps, WindowedRun(
-            steps, window_frames=window, lookahead_frames=config.lookahead_frames
+        done = 0
+
+        def step() -> None:
+            nonlocal done
+            done += 1
+            if on_progress is not None:
+                on_progress(done / len(BRANCHES))
+
+        run = WindowedRun(
+            steps,
+            window_frames=fits.holding.window_frames,
+            lookahead_frames=fits.holding.lookahead_frames,
+            wanted=core,
+            hold_extracted=fits.holding.hold_extracted,
+            on_step=step,
         )
+        return steps, run
 
 
 def _finished(steps: TiledSteps, ready: ReadyFrame, area: Area, like: Image) -> Image:
@@ -193,6 +227,22 @@ def _finished(steps: TiledSteps, ready: ReadyFrame, area: Area, like: Image) -> 
 
     steps.reconstruct(ready.frame, ready.maps, take)
     return area.wanted(whole)
+
+
+def _next_flows(given: Iterator[FlowPair | None], at: int) -> FlowPair | None:
+    """The flows that lead to frame `at`, or None to have them estimated."""
+    for pair in given:
+        return pair
+    raise InvalidInputError(
+        f"no flow between frame {at - 1} and {at}: give one pair of flows for every two "
+        "neighbours, or none at all"
+    )
+
+
+def _host_memory_bytes() -> int:
+    if hasattr(os, "sysconf"):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return UNKNOWN_HOST_BYTES
 
 
 def _inferring(work: Iterator[Image]) -> Iterator[Image]:

@@ -12,7 +12,13 @@ from torch import Tensor
 from peanut_models.errors import InvalidInputError
 from peanut_models.stages import Image
 from peanut_models.ur_net.config import NetworkConfig, PredictorConfig
-from peanut_models.ur_net.images import Flow, check_flow, flow_at, legal_side, network_input
+from peanut_models.ur_net.images import (
+    FlowPair,
+    check_flow,
+    flow_at,
+    legal_side,
+    network_input,
+)
 from peanut_models.ur_net.windows import Pair
 
 BoxPx = tuple[int, int, int, int]
@@ -45,21 +51,17 @@ class Area:
         """This part of a frame, in [0, 1]."""
         return network_input(frame[self.rows, self.columns], self.size)
 
-    def pair(self, flows: tuple[Flow, Flow] | None, at: int) -> Pair:
+    def pair(self, flows: FlowPair | None) -> Pair | None:
         """This part of the flows of one pair, in feature pixels.
 
         Args:
-            flows: of whole frames, at any scale; None where there are too few.
-            at: the index of the pair's second frame.
+            flows: of whole frames, at any scale; None where they are to be estimated.
 
         Raises:
-            InvalidInputError: no flows, or not of the right form.
+            InvalidInputError: they do not have the right form.
         """
         if flows is None:
-            raise InvalidInputError(
-                f"no flow between frame {at - 1} and {at}: give one pair of flows for every two "
-                "neighbours, or none at all"
-            )
+            return None
         there, back = (check_flow(flow) for flow in flows)
         return self._flow(there), self._flow(back)
 

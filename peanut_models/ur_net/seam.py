@@ -10,17 +10,31 @@ attention to the boundary of the repaired area).
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
+from numpy import ndarray
 from torch import Tensor, nn
 
+from peanut_models.checkpoints import check_tensor, counted, read_checkpoint
 from peanut_models.errors import InvalidInputError
+from peanut_models.stages import Image
 from peanut_models.ur_net.blocks import ResidualBody, conv
+from peanut_models.ur_net.images import network_input, pixels
 
 CHANNELS = 32
 BLOCKS = 3
 """Enough to look eight pixels far, about the width of the band."""
+
+REACH_PX = 2 + 2 * BLOCKS + 1
+"""How far a pixel's residual looks: one 3x3 window per convolution, and one for the boundary."""
+
+STRIP_PX = 256
+"""Rows treated at once: at 4K that takes half a gigabyte."""
 
 
 class SeamStep(nn.Module):
@@ -65,6 +79,75 @@ class SeamStep(nn.Module):
         changed = image + weight * self.last(self.body(seen))
         # Chosen, not added up: a sum with zero keeps values but not the sign of zero, nor NaN.
         return torch.where(weight > 0, changed, image)
+
+
+class SeamSuppressor:
+    """A trained `SeamStep` on frames in host memory, strip by strip around the matte.
+
+    Args:
+        step: with weights, on the device to use.
+    """
+
+    def __init__(self, step: SeamStep) -> None:
+        self._step = step.eval()
+        self._device = next(step.parameters()).device
+
+    def __call__(self, image: Image, matte: UInt8[ndarray, "h w"]) -> Image:
+        """The image with its seams treated; beyond the band it is the one given, bit for bit.
+
+        Args:
+            image: RGB, uint8 or uint16, of any size.
+            matte: 0 (source) to 255 (plate), of the same picture at any size.
+        """
+        if not matte.any():
+            return image
+        height, width = image.shape[:2]
+        large = cv2.resize(matte, (width, height), interpolation=cv2.INTER_LINEAR)
+        weight = torch.from_numpy(large.astype(np.float32) / 255)[None, None]
+        rows, columns = (np.flatnonzero(large.any(axis=axis)) for axis in (1, 0))
+        band, halo = self._step.band_px, max(self._step.band_px, REACH_PX)
+        top, bottom = max(0, rows[0] - band), min(height, rows[-1] + 1 + band)
+        left = max(0, columns[0] - band - halo)
+        right = min(width, columns[-1] + 1 + band + halo)
+        treated = image.copy()
+        for start in range(top, bottom, STRIP_PX):
+            stop = min(start + STRIP_PX, bottom)
+            outer = slice(max(0, start - halo), min(height, stop + halo))
+            inner = slice(start - outer.start, stop - outer.start)
+            part = np.ascontiguousarray(image[outer, left:right])
+            seen = weight[..., outer, left:right].to(self._device)
+            given = network_input(part, part.shape[:2]).to(self._device)
+            with torch.inference_mode():
+                after = pixels(self._step(given, seen), image.dtype)
+                touched = (changeable(seen, band) > 0)[0, 0].cpu().numpy()
+            treated[start:stop, left:right] = np.where(touched[..., None], after, part)[inner]
+        return treated
+
+
+def load_seam_step(path: Path) -> SeamStep:
+    """The step with trained weights, ready for inference.
+
+    Args:
+        path: a state dict of `SeamStep`.
+
+    Raises:
+        WeightsMissingError: there is no such file.
+        InvalidInputError: it holds other tensors.
+    """
+    tensors = read_checkpoint(path, "weights of the seam step")
+    step = SeamStep()
+    expected = step.state_dict()
+    missing, unexpected = expected.keys() - tensors.keys(), tensors.keys() - expected.keys()
+    if missing or unexpected:
+        raise InvalidInputError(
+            f"{path} holds no weights of the seam step: {counted('missing', sorted(missing))}; "
+            f"{counted('unexpected', sorted(unexpected))}"
+        )
+    for name, tensor in tensors.items():
+        check_tensor(name, tensor, expected[name])
+    step.load_state_dict(tensors)
+    step.requires_grad_(False)
+    return step
 
 
 def changeable(matte: Float[Tensor, "n 1 h w"], band_px: int) -> Float[Tensor, "n 1 h w"]:

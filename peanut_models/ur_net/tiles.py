@@ -111,6 +111,7 @@ class TiledSteps:
         tile_px: longest side of a tile in feature pixels; None computes whole frames.
         precision: of convolutions; maps are kept in it too. Flow and sampling stay float32.
         spill: keep maps in host memory.
+        halve: keep maps in float16, whatever the precision.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class TiledSteps:
         tile_px: int | None = None,
         precision: Precision = "float32",
         spill: bool = False,
+        halve: bool = False,
     ) -> None:
         self._network = network
         self._config = network.config
@@ -129,7 +131,8 @@ class TiledSteps:
         self._tiles = tiles_of(height, width, tile_px)
         self._halos = Halos.of(network.config)
         self._precision = precision
-        self._dtype = getattr(torch, precision)
+        self._dtype: torch.dtype = getattr(torch, precision)
+        self._kept_dtype = torch.float16 if halve else self._dtype
         self._device = next(network.parameters()).device
         self._store = torch.device("cpu") if spill else self._device
         # Pinned memory lets copies to the device run beside its work.
@@ -209,10 +212,10 @@ class TiledSteps:
         """A map of the whole frame, from what `compute` gives for each tile with its halo."""
         if len(self._tiles) == 1:
             with self._autocast():
-                return self._kept(compute(self._tiles[0]).to(self._dtype))
+                return self._kept(compute(self._tiles[0]).to(self._kept_dtype))
         whole = torch.empty(
             (1, self._config.channels, *self._size),
-            dtype=self._dtype,
+            dtype=self._kept_dtype,
             device=self._store,
             pin_memory=self._pin,
         )
@@ -230,6 +233,9 @@ class TiledSteps:
         inside = box.grown(margin, height, width)
         rows, columns = inside.within(Box(top=0, left=0, bottom=height, right=width), scale)
         part = whole[..., rows, columns].to(self._device, non_blocking=self._pin)
+        # Frames and flows are float32 whatever the rest is; maps that were halved widen again.
+        if part.dtype != torch.float32:
+            part = part.to(self._dtype)
         beyond = (
             inside.left - (box.left - margin),
             box.right + margin - inside.right,

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from peanut_models.cascade import FinishedFrames, fill_window
+from peanut_models.cascade import FinishedFrames, RepairedFrame, enlarge_window, fill_window
+from peanut_models.embedded.upscaler import LanczosUpscaler
 from peanut_models.errors import InvalidInputError
 from peanut_models.ranges import FrameRange, Window
 from peanut_models.stages import GENERATED, SOURCE, Plate
@@ -89,3 +90,69 @@ def test_frames_must_be_the_windows():
     window, frames, holes = a_window()
     with pytest.raises(InvalidInputError, match=r"window \[10, 20\) has 10 frames"):
         fill_window(CopyFirstEraser(), window, frames[:5], holes[:5], None)
+
+
+def repaired(window):
+    for k in window.span:
+        flow = np.full((2, 1, 1), k, np.float32)
+        yield RepairedFrame(
+            image=np.full((2, 3, 3), k, np.uint8),
+            matte=np.full((2, 3), k, np.uint8),
+            flows=None if k == 12 else (flow, -flow),
+        )
+
+
+class RememberingUpscaler(LanczosUpscaler):
+    """Also remembers which flow it was given between which frames."""
+
+    def stream(self, frames, *, flows=None, core=None, on_progress=None):
+        self.flows = {}
+
+        def seen():
+            for at, frame in enumerate(frames):
+                if flows is not None and at:
+                    pair = next(flows)
+                    self.flows[at] = None if pair is None else float(pair[0][0, 0, 0])
+                yield frame
+
+        yield from super().stream(seen(), core=core, on_progress=on_progress)
+
+
+def test_the_core_is_enlarged_and_its_context_only_seen():
+    window, _, _ = a_window()
+    done = []
+    large = list(
+        enlarge_window(LanczosUpscaler(), window, repaired(window), on_progress=done.append)
+    )
+    assert [frame.shape for frame in large] == [(8, 12, 3)] * 3
+    assert [int(frame[0, 0, 0]) for frame in large] == [14, 15, 16]
+    assert done == sorted(done)
+    assert done[-1] <= 3
+
+
+def test_flows_are_handed_on_between_the_right_frames_or_not_at_all():
+    window, _, _ = a_window()
+    upscaler = RememberingUpscaler()
+    list(enlarge_window(upscaler, window, repaired(window)))
+    assert upscaler.flows == {}
+    list(enlarge_window(upscaler, window, repaired(window), reuse_flows=True))
+    assert upscaler.flows == {at: None if at == 3 else 9 + at for at in range(1, 10)}
+
+
+def test_seams_are_treated_with_the_matte_of_their_frame():
+    window, _, _ = a_window()
+    seen = []
+
+    def seams(image, matte):
+        seen.append((int(image[0, 0, 0]), int(matte[0, 0]), matte.shape))
+        return image // 2
+
+    large = list(enlarge_window(LanczosUpscaler(), window, repaired(window), seams=seams))
+    assert seen == [(k, k, (2, 3)) for k in window.core]
+    assert [int(frame[0, 0, 0]) for frame in large] == [7, 7, 8]
+
+
+def test_too_few_repaired_frames_are_no_window():
+    window, _, _ = a_window()
+    with pytest.raises(ValueError, match="shorter"):
+        list(enlarge_window(LanczosUpscaler(), window, list(repaired(window))[:-1]))

@@ -67,3 +67,31 @@ def test_no_mask_means_no_matte():
 def test_negative_growth_is_refused():
     with pytest.raises(InvalidInputError, match="grown by -1 px"):
         matte_of([block()], size=(40, 60), grow_px=-1, feather_px=0)
+
+
+def test_an_effect_extends_the_matte_with_a_soft_edge_of_its_own():
+    effect = np.zeros((40, 60), bool)
+    effect[15:25, 40:45] = True
+    matte = matte_of(
+        [block()], size=(40, 60), grow_px=0, feather_px=0, effects=[effect], effect_feather_px=8
+    )
+    alone = matte_of([block()], size=(40, 60), grow_px=0, feather_px=0)
+    assert (matte[effect] == 255).all()
+    assert (matte >= alone).all()
+    row = matte[20, 45:55].astype(int)
+    assert (np.diff(row[:8]) < 0).all()
+    assert row[7] > 0
+    assert not row[8:].any()
+
+
+def test_a_holdout_is_never_touched():
+    held = np.zeros((40, 60), bool)
+    held[:, 25:30] = True
+    effect = np.zeros((40, 60), bool)
+    effect[30:35] = True
+    matte = matte_of(
+        [block()], size=(40, 60), grow_px=9, feather_px=3, effects=[effect], holdouts=[held]
+    )
+    assert not matte[held].any()
+    without = matte_of([block()], size=(40, 60), grow_px=9, feather_px=3, effects=[effect])
+    np.testing.assert_array_equal(matte[~held], without[~held])

@@ -1,12 +1,22 @@
 """One target at a time: corrections, stretches, and where they die out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from peanut_models.errors import InvalidInputError, WeightsMissingError
 from peanut_models.ranges import FrameRange
 from peanut_models.stages import MaskPrompt, PointPrompt, TrackedMask
-from peanut_models.tracking import SETTLED_FRAMES, OneByOne, Settled, TargetPrompts, parts_of, same
+from peanut_models.tracking import (
+    SETTLED_FRAMES,
+    OneByOne,
+    Settled,
+    TargetPrompts,
+    is_positive,
+    parts_of,
+    same,
+)
 
 RANGE = FrameRange(0, 40)
 
@@ -138,3 +148,24 @@ def test_masks_are_the_same_but_for_single_pixels_of_the_outline():
     assert same(mask(False), mask(False))
     assert not same(mask(True), mask(False))
     assert not same(big, mask(True))
+
+
+class Clicked(Spreading):
+    """Takes away what lies at and beyond a frame with a negative click."""
+
+    def track(self, frames, prompts):
+        off = [p.frame_index for p in prompts if not is_positive(p)]
+        for tracked in super().track(frames, [p for p in prompts if is_positive(p)]):
+            gone = any(0 < k <= tracked.frame_index for k in off)
+            yield replace(tracked, mask=tracked.mask & ~gone)
+
+
+def test_a_correction_does_not_die_out_before_a_click_that_is_still_to_come():
+    old = {k: mask(True) for k in RANGE}
+    off = PointPrompt(frame_index=32, x_px=1, y_px=1, positive=False)
+    # The corrected frame changes nothing by itself; the click behind it does.
+    frames, settled = run(
+        Clicked(), target(RANGE, paint(0), paint(10), off, held=frozenset({0}), before=old.get)
+    )
+    assert set(range(11, 40)) <= set(frames)
+    assert all(part.end <= 10 for part in settled)

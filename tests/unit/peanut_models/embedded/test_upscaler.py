@@ -46,3 +46,10 @@ def test_type_and_flat_areas_are_kept(dtype):
 def test_a_single_image_is_refused():
     with pytest.raises(InvalidInputError, match=r"shape \(5, 7, 3\)"):
         LanczosUpscaler().upscale(np.zeros((5, 7, 3), np.uint8))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_bands_give_the_whole_frame_s_pixels(dtype):
+    frame = np.random.default_rng(3).integers(0, np.iinfo(dtype).max, (1, 97, 130, 3), dtype)
+    whole = LanczosUpscaler(band_px=97 * 130).upscale(frame)
+    assert np.array_equal(LanczosUpscaler(band_px=20 * 130).upscale(frame), whole)

@@ -6,10 +6,14 @@ import torch
 from support import basicvsr
 
 from peanut_models.errors import InvalidInputError
+from peanut_models.ranges import FrameRange
 from peanut_models.stages import Upscaler
 from peanut_models.ur_net.config import NetworkConfig, PredictorConfig
+from peanut_models.ur_net.images import pixels
 from peanut_models.ur_net.network import UrNetNetwork
 from peanut_models.ur_net.predictor import UrNet
+from peanut_models.ur_net.tiles import TiledSteps
+from peanut_models.ur_net.windows import WindowedRun
 
 CLIP = basicvsr.clip(3, 64, 80)
 
@@ -145,6 +149,46 @@ def test_a_stream_with_too_few_flows_says_where():
     still = np.zeros((2, 18, 20), np.float32)
     with pytest.raises(InvalidInputError, match="between frame 1 and 2"):
         list(upscaler.stream(iter(CLIP), flows=iter([(still, still)])))
+
+
+def test_flows_that_are_missing_are_estimated():
+    there, back = own_flows()
+    upscaler = UrNet(basicvsr.seeded_network())
+    mixed = list(upscaler.stream(CLIP, flows=[None, (there[1], back[1])]))
+    assert np.array_equal(np.stack(mixed), plain())
+
+
+def test_context_frames_count_but_are_not_given():
+    upscaler = UrNet(basicvsr.seeded_network())
+    flows = list(zip(*own_flows(), strict=True))
+    done = []
+    core = list(upscaler.stream(CLIP, flows=flows, core=FrameRange(1, 2), on_progress=done.append))
+    assert len(core) == 1
+    assert np.array_equal(core[0], plain()[1])
+    # Four branches of three frames, less the last one behind the core.
+    assert done == [k / 4 for k in range(1, 12)]
+
+
+def test_features_kept_in_half_precision_change_next_to_nothing():
+    network = basicvsr.seeded_network()
+    steps = TiledSteps(network, 64, 80, halve=True)
+    run = WindowedRun(steps, window_frames=3, lookahead_frames=1, hold_extracted=False)
+    frames = basicvsr.network_input(CLIP)
+    there, back = (torch.from_numpy(flow)[:, None] for flow in own_flows())
+    given = [None, *zip(there, back, strict=True)]
+    halved = np.zeros_like(plain())
+
+    with torch.inference_mode():
+        ready = [one for k in range(3) for one in run.push(frames[:, k], given[k])]
+        for one in [*ready, *run.finish()]:
+            assert all(x.dtype == torch.float16 for x in one.maps)
+
+            def take(box, part, index=one.index):
+                del box
+                halved[index] = pixels(part, halved.dtype)
+
+            steps.reconstruct(one.frame, one.maps, take)
+    assert psnr_db(halved, plain()) > 60
 
 
 def test_a_stream_reads_no_further_than_it_must_and_keeps_the_callers_mode():

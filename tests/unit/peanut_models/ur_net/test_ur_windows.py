@@ -4,7 +4,8 @@ from collections import Counter
 
 import pytest
 
-from peanut_models.ur_net.budget import maps_held
+from peanut_models.ranges import FrameRange
+from peanut_models.ur_net.budget import Holding
 from peanut_models.ur_net.config import BRANCHES
 from peanut_models.ur_net.windows import WindowedRun
 
@@ -32,9 +33,9 @@ class NamedSteps:
         return name, own, tuple(x[:2] for x in inputs[1:]), near, far, flow, state.flow_back
 
 
-def run_clip(length: int, window: int, lookahead: int):
+def run_clip(length: int, window: int, lookahead: int, **how):
     steps = NamedSteps()
-    run = WindowedRun(steps, window_frames=window, lookahead_frames=lookahead)
+    run = WindowedRun(steps, window_frames=window, lookahead_frames=lookahead, **how)
     out, most = [], 0
     for k in range(length):
         for ready in run.push(k, None):
@@ -84,11 +85,45 @@ def test_a_clip_that_fits_one_window_costs_nothing_more():
     assert all(steps.done[name] == 10 for name in BRANCHES)
 
 
+@pytest.mark.parametrize("hold", [True, False])
 @pytest.mark.parametrize(("window", "lookahead"), [(4, 2), (1, 1), (3, 5)])
-def test_what_is_held_does_not_grow_with_the_clip_and_is_what_the_budget_says(window, lookahead):
-    most = [run_clip(length, window, lookahead)[2] for length in (40, 160)]
-    assert most[0] == most[1] <= maps_held(window, lookahead)
-    assert most[0] >= maps_held(window, lookahead) * 0.8
+def test_what_is_held_does_not_grow_with_the_clip_and_is_what_the_budget_says(
+    window, lookahead, hold
+):
+    said = Holding(window_frames=window, lookahead_frames=lookahead, hold_extracted=hold).maps
+    most = [run_clip(length, window, lookahead, hold_extracted=hold)[2] for length in (40, 160)]
+    assert most[0] == most[1] <= said
+    assert most[0] >= said * 0.8
+
+
+def test_extracting_again_changes_what_is_held_and_nothing_else():
+    held, kept, most = run_clip(30, 6, 2)
+    again, dropped, less = run_clip(30, 6, 2, hold_extracted=False)
+    assert dropped == kept
+    assert less < most
+    assert held.done["extract"] == 30 < again.done["extract"] <= 5 * 30
+    assert all(again.done[name] == held.done[name] for name in BRANCHES)
+
+
+@pytest.mark.parametrize(("window", "lookahead"), [(50, 2), (4, 2)])
+def test_context_is_given_no_pixels_and_no_last_branch_behind_the_core(window, lookahead):
+    _, whole, _ = run_clip(24, window, lookahead)
+    steps, core, _ = run_clip(24, window, lookahead, wanted=FrameRange(4, 18))
+    assert core == whole[4:18]
+    assert steps.done["forward_2"] == 18
+    assert steps.done["forward_1"] == 24
+
+
+def test_every_step_is_told_and_may_end_the_run():
+    told = []
+    steps, _, _ = run_clip(12, 3, 2, on_step=lambda: told.append(1))
+    assert len(told) == sum(steps.done[name] for name in BRANCHES)
+
+    def stop():
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        run_clip(12, 3, 2, on_step=stop)
 
 
 def test_frames_come_out_as_soon_as_their_window_is_known():
