@@ -40,6 +40,30 @@ def output_error(error: OSError, path: Path) -> OutputError:
     )
 
 
+def leftover_of(target: Path) -> Path:
+    """The hidden file that a killed process leaves of an `AtomicFile`."""
+    return target.with_name(f".{target.name}.part")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names of the files in a folder durable; a file's own sync does not cover them.
+
+    Raises:
+        OSError: the disk reports a failure.
+    """
+    if os.name == "nt":  # Folders cannot be opened there, and NTFS keeps a log of names itself.
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some network file systems do not know this; then it is as durable as they make it.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(handle)
+
+
 class AtomicFile(io.RawIOBase):
     """A binary file written under a hidden name beside its target and renamed by `commit`.
 
@@ -55,7 +79,7 @@ class AtomicFile(io.RawIOBase):
         super().__init__()
         self.target = target
         self.overwrite = overwrite
-        self.temporary = target.with_name(f".{target.name}.part")
+        self.temporary = leftover_of(target)
         self.failure: OSError | None = None
         self._refuse_existing()
         try:
@@ -129,6 +153,7 @@ class AtomicFile(io.RawIOBase):
                 self.close()
                 self._refuse_existing()
                 self.temporary.replace(self.target)
+                sync_folder(self.target.parent)
             except OSError as error:
                 raise output_error(error, self.target) from error
         except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 import av
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
 from peanut_daemon.errors import MediaUnreadableError, UnsupportedMediaError
@@ -60,7 +61,7 @@ class AudioCopy:
         try:
             for stream in self._input.streams.audio:
                 self._streams[stream.index] = output.add_stream_from_template(stream)
-            self._packets = self._in_range() if self._streams else iter(())
+            self._packets = _packets_in(audio, self._input)
         except (av.FFmpegError, ValueError) as error:
             self._input.close()
             raise UnsupportedMediaError(
@@ -98,23 +99,43 @@ class AudioCopy:
             packet.stream = self._streams[packet.stream_index]
             self._output.mux(packet)
 
-    def _in_range(self) -> Iterator[av.Packet[Stream]]:
-        ended: set[int] = set()
-        try:
-            # A second early, because containers land near and not on the time; av counts in µs.
-            self._input.seek(max(0, int((self._audio.start - 1) * 1_000_000)))
-            for packet in self._input.demux(*self._input.streams.audio):
-                if packet.pts is None or packet.size == 0:
-                    continue
-                begins = packet.pts * packet.time_base
-                if begins >= self._audio.end:
-                    ended.add(packet.stream_index)
-                    if len(ended) == len(self._streams):
-                        return
-                elif begins >= self._audio.start:
-                    yield packet
-        except (av.FFmpegError, ValueError) as error:
-            raise MediaUnreadableError(
-                f"the audio of {self._audio.path} cannot be read ({reason_of(error)}): the file "
-                "is cut off or damaged; copy it again, or render without audio"
-            ) from error
+
+def audio_hashes(audio: AudioRange) -> list[str]:
+    """SHA-256 (hex) over the packets of each audio stream in the range, in order of streams.
+
+    Over their bytes alone: containers cut uncompressed sound into packets as they like.
+
+    Raises:
+        MediaError: the file or its audio cannot be read.
+    """
+    with open_input(audio.path) as container:
+        digests = {stream.index: hashlib.sha256() for stream in container.streams.audio}
+        for packet in _packets_in(audio, container):
+            digests[packet.stream_index].update(memoryview(packet))
+    return [digest.hexdigest() for digest in digests.values()]
+
+
+def _packets_in(audio: AudioRange, container: InputContainer) -> Iterator[av.Packet[Stream]]:
+    """The packets that begin in the range, of all audio streams, as the file interleaves them."""
+    streams = container.streams.audio
+    if not streams:
+        return
+    ended: set[int] = set()
+    try:
+        # A second early, because containers land near and not on the time; av counts in µs.
+        container.seek(max(0, int((audio.start - 1) * 1_000_000)))
+        for packet in container.demux(*streams):
+            if packet.pts is None or packet.size == 0:
+                continue
+            begins = packet.pts * packet.time_base
+            if begins >= audio.end:
+                ended.add(packet.stream_index)
+                if len(ended) == len(streams):
+                    return
+            elif begins >= audio.start:
+                yield packet
+    except (av.FFmpegError, ValueError) as error:
+        raise MediaUnreadableError(
+            f"the audio of {audio.path} cannot be read ({reason_of(error)}): the file is cut off "
+            "or damaged; copy it again, or render without audio"
+        ) from error

@@ -15,6 +15,7 @@ from peanut_daemon.errors import UnsupportedMediaError
 UNSPECIFIED = 2
 RANGE_UNSPECIFIED, RANGE_LIMITED, RANGE_FULL = 0, 1, 2
 MATRIX_RGB = 0
+TRANSFER_LINEAR, TRANSFER_PQ = 8, 16
 
 _PRIMARIES = {
     1: "bt709", 2: "unspecified", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m",

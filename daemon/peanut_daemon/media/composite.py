@@ -11,6 +11,8 @@ The rule, per component and sample:
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
@@ -22,10 +24,12 @@ from peanut_daemon.media.convert import (
     Rgb,
     block_mean,
     luma_chroma_from_rgb,
+    native_from_working,
     rgb_dtype,
     rounded_codes,
+    white_of,
 )
-from peanut_daemon.media.decode import SourceFrame
+from peanut_daemon.media.frame import SourceFrame
 from peanut_daemon.media.layout import Layout, frame_from_components
 
 Matte = UInt8[ndarray, "h w"] | Float[ndarray, "h w"]
@@ -57,16 +61,19 @@ def composite(source: SourceFrame, plate_rgb: Rgb, matte: Matte) -> SourceFrame:
     if box is not None:
         top, bottom, left, right = box
         plate, inside = plate_rgb[top:bottom, left:right], alpha[top:bottom, left:right]
-        weighted = _weighted_plate(plate, inside, layout, scale)
+        native = native_from_working(plate, source.transform)
+        weighted = _weighted_plate(native, inside, layout, scale)
         for index, (plate_part, alpha_part) in enumerate(weighted):
             across, down = layout.subsampling if index in (1, 2) else (1, 1)
             part = components[index][
                 top // down : -(-bottom // down), left // across : -(-right // across)
             ]
-            blended = part * (1 - alpha_part) + plate_part
+            # Where the plate covers all, nothing of the source may count: it can be infinite.
+            kept = np.where(alpha_part < 1, part, 0) if layout.floating else part
+            blended = kept * (1 - alpha_part) + plate_part
             np.copyto(part, rounded_codes(blended, layout), where=alpha_part > 0)
     frame = frame_from_components(components, source.pixel_format, source.width, source.height)
-    return SourceFrame(source.frame_index, source.time, frame, source.colour)
+    return replace(source, frame=frame)
 
 
 def patch_frame(plate_rgb: Rgb, matte: Matte) -> ndarray:
@@ -97,10 +104,11 @@ def patch_frame(plate_rgb: Rgb, matte: Matte) -> ndarray:
 
 def _check_plate(source: SourceFrame, plate_rgb: Rgb) -> None:
     wanted = (source.height, source.width, 3)
-    if plate_rgb.shape != wanted or plate_rgb.dtype != rgb_dtype(source.layout):
+    dtype = np.dtype(rgb_dtype(source.layout, source.transform))
+    if plate_rgb.shape != wanted or plate_rgb.dtype != dtype:
         raise InvalidRequestError(
             f"the plate of frame {source.frame_index} is {plate_rgb.dtype} of shape "
-            f"{plate_rgb.shape}: it must be {np.dtype(rgb_dtype(source.layout))} of shape "
+            f"{plate_rgb.shape}: it must be {dtype} of shape "
             f"{wanted}, as the {source.pixel_format} source's own RGB"
         )
 
@@ -134,11 +142,11 @@ def _touched_box(
 
 
 def _weighted_plate(
-    plate_rgb: Rgb, alpha: Float32[ndarray, "h w"], layout: Layout, scale: CodeScale
+    plate_rgb: ndarray, alpha: Float32[ndarray, "h w"], layout: Layout, scale: CodeScale
 ) -> list[tuple[ndarray, ndarray]]:
     """Per component, at its resolution: alpha times the plate's unrounded codes, and alpha."""
     if layout.family == "rgb":
-        gain = np.float32(layout.maximum / np.iinfo(plate_rgb.dtype).max)
+        gain = np.float32(layout.maximum / white_of(plate_rgb))
         return [(plate_rgb[..., k] * gain * alpha, alpha) for k in range(3)]
     luma, u, v = luma_chroma_from_rgb(plate_rgb, scale)
     weighted = [(luma * alpha, alpha)]

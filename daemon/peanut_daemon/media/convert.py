@@ -25,6 +25,7 @@ from peanut_daemon.media.colour import (
     matrix_for,
 )
 from peanut_daemon.media.layout import Layout
+from peanut_daemon.media.working import WorkingTransform
 
 Rgb = UInt8[ndarray, "h w 3"] | UInt16[ndarray, "h w 3"]
 
@@ -54,7 +55,7 @@ def code_scale(layout: Layout, tags: ColourTags, height: int) -> CodeScale:
     """
     weights = luma_weights(matrix_for(tags, height))
     chroma_offset = float(1 << (layout.bits - 1))
-    full = layout.full_range or tags.range == RANGE_FULL
+    full = layout.full_range or layout.floating or tags.range == RANGE_FULL
     if layout.family == "gray" and tags.range != RANGE_LIMITED:
         full = True
     if full:
@@ -64,17 +65,27 @@ def code_scale(layout: Layout, tags: ColourTags, height: int) -> CodeScale:
     return CodeScale(16 * unit, 219 * unit, chroma_offset, 224 * unit, weights)
 
 
-def rgb_dtype(layout: Layout) -> type[np.uint8] | type[np.uint16]:
-    """The integer type of RGB made from this layout: uint8 for 8-bit sources, else uint16."""
-    return np.uint8 if layout.bits <= 8 else np.uint16
+def rgb_dtype(
+    layout: Layout, transform: WorkingTransform | None = None
+) -> type[np.uint8] | type[np.uint16]:
+    """The integer type of RGB: uint8 for 8-bit sources that are shown as they are, else uint16."""
+    return np.uint8 if layout.bits <= 8 and transform is None else np.uint16
 
 
 def rgb_from_components(
-    components: Sequence[ndarray], layout: Layout, scale: CodeScale, *, eight_bit: bool = False
+    components: Sequence[ndarray],
+    layout: Layout,
+    scale: CodeScale,
+    *,
+    transform: WorkingTransform | None = None,
+    eight_bit: bool = False,
 ) -> Rgb:
     """RGB, full scale of its type: uint8 from 8-bit components or if asked for, else uint16."""
-    dtype = np.uint8 if eight_bit else rgb_dtype(layout)
+    dtype = np.uint8 if eight_bit else rgb_dtype(layout, transform)
     white = float(np.iinfo(dtype).max)
+    if transform is not None:
+        native = _native_rgb(components, layout, scale)
+        return _saturated(transform.to_working(native) * np.float32(white), dtype)
     if layout.family == "rgb":
         channels = [_rescaled(part, white / layout.maximum, dtype) for part in components[:3]]
         return cv2.merge(channels)
@@ -94,11 +105,36 @@ def rgb_from_components(
     return cv2.merge(parts)
 
 
+def _native_rgb(
+    components: Sequence[ndarray], layout: Layout, scale: CodeScale
+) -> Float32[ndarray, "h w 3"]:
+    """RGB before any transform, black 0 and white 1."""
+    if layout.floating:
+        parts = components[:3] if layout.family == "rgb" else [components[0]] * 3
+        return np.stack([part.astype(np.float32) for part in parts], axis=-1)
+    rgb = rgb_from_components(components, layout, scale)
+    return rgb.astype(np.float32) / np.float32(np.iinfo(rgb.dtype).max)
+
+
+def native_from_working(
+    rgb: Rgb, transform: WorkingTransform | None
+) -> Float32[ndarray, "h w 3"] | Rgb:
+    """The way back of a picture: floating point, white 1; just the picture without a transform."""
+    if transform is None:
+        return rgb
+    return transform.to_native(rgb.astype(np.float32) / np.float32(np.iinfo(rgb.dtype).max))
+
+
+def white_of(rgb: ndarray) -> float:
+    """What white is: 1 in floating point, else the largest value of the type."""
+    return float(np.iinfo(rgb.dtype).max) if rgb.dtype.kind == "u" else 1.0
+
+
 def luma_chroma_from_rgb(
-    rgb: Rgb, scale: CodeScale
+    rgb: ndarray, scale: CodeScale
 ) -> tuple[Float32[ndarray, "h w"], Float32[ndarray, "h w"], Float32[ndarray, "h w"]]:
     """Y, U and V as unrounded code values, all at the size of the picture."""
-    white = float(np.iinfo(rgb.dtype).max)
+    white = white_of(rgb)
     kr, kg, kb = scale.weights
     luma_gain = scale.luma_span / white
     u_gain = scale.chroma_span / white / (2 * (1 - kb))
@@ -115,9 +151,9 @@ def luma_chroma_from_rgb(
     return yuv[..., 0], yuv[..., 1], yuv[..., 2]
 
 
-def components_from_rgb(rgb: Rgb, layout: Layout, scale: CodeScale) -> list[ndarray]:
-    """Code values of a whole RGB picture; no alpha."""
-    white = float(np.iinfo(rgb.dtype).max)
+def components_from_rgb(rgb: ndarray, layout: Layout, scale: CodeScale) -> list[ndarray]:
+    """Code values of a whole RGB picture, integers or floating point with white 1; no alpha."""
+    white = white_of(rgb)
     if layout.family == "rgb":
         gain = layout.maximum / white
         return [_rescaled(rgb[..., k], gain, layout.dtype) for k in range(3)]
@@ -143,7 +179,9 @@ def block_mean(
 
 
 def rounded_codes(values: Float32[ndarray, "h w"], layout: Layout) -> ndarray:
-    """The nearest code values, clipped to those that exist."""
+    """The nearest code values, clipped to those that exist; floating point is left open."""
+    if layout.floating:
+        return np.asarray(values, layout.dtype)
     return np.asarray(np.clip(np.rint(values), 0, layout.maximum), layout.dtype)
 
 
@@ -171,7 +209,8 @@ def _repeated(values: ndarray, size: tuple[int, int], subsampling: tuple[int, in
 def _rescaled(values: ndarray, gain: float, dtype: np.dtype[Any] | type[Any]) -> ndarray:
     if gain == 1.0 and values.dtype == dtype:
         return np.ascontiguousarray(values)
-    return _saturated(values.astype(np.float32) * np.float32(gain), dtype)
+    scaled = values.astype(np.float32) * np.float32(gain)
+    return scaled.astype(dtype) if np.dtype(dtype).kind == "f" else _saturated(scaled, dtype)
 
 
 def _saturated(values: ndarray, dtype: np.dtype[Any] | type[Any]) -> ndarray:
@@ -199,11 +238,15 @@ def requantised(
             values = _resampled_chroma(values, layout.subsampling, to, (width, height))
         result.append(rounded_codes(values + np.float32(to_offsets[index]), to))
     if to.alpha:
-        if layout.alpha:
-            result.append(_rescaled(components[3], to.maximum / layout.maximum, to.dtype))
-        else:
-            result.append(np.full((height, width), to.maximum, to.dtype))
+        result.append(alpha_codes(components, layout, to))
     return result
+
+
+def alpha_codes(components: Sequence[ndarray], layout: Layout, to: Layout) -> ndarray:
+    """The alpha of a picture in another layout; opaque where it has none."""
+    if layout.alpha:
+        return _rescaled(components[-1], to.maximum / layout.maximum, to.dtype)
+    return np.full(components[0].shape, to.maximum, to.dtype)
 
 
 def _resampled_chroma(

@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Self, cast
 
 import av
-import numpy as np
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 from numpy import ndarray
@@ -17,20 +16,26 @@ from numpy import ndarray
 from peanut_daemon.errors import InvalidRequestError, UnsupportedMediaError
 from peanut_daemon.media.atomic import AtomicFile, output_error
 from peanut_daemon.media.audio import AudioCopy, AudioRange
-from peanut_daemon.media.convert import CodeScale, code_scale, components_from_rgb, requantised
-from peanut_daemon.media.decode import SourceFrame
+from peanut_daemon.media.colour import ColourTags
 from peanut_daemon.media.formats import OutputFormat, checked_codec, stored_as
-from peanut_daemon.media.layout import frame_from_components
+from peanut_daemon.media.frame import SourceFrame
+from peanut_daemon.media.pictures import PictureStore
 from peanut_daemon.media.probe import SAMPLE_ASPECT_TAG
 from peanut_daemon.media.source import reason_of
 
 
+def set_colour(context: av.VideoCodecContext, colour: ColourTags) -> None:
+    """Tell an encoder the tags."""
+    context.color_primaries, context.color_trc = colour.primaries, colour.transfer
+    context.colorspace, context.color_range = colour.matrix, colour.range
+
+
 class ClipWriter:
-    """Writes one deliverable; the file appears under its name only after a clean end.
+    """Writes one movie file; the file appears under its name only after a clean end.
 
     A context manager: leaving it after an exception (cancelling is one) removes what was written.
     Tags are the format's, except where pixels had to be converted: RGB pictures are tagged so,
-    YUV made from RGB gets the matrix that was used, and ProRes is always limited range.
+    YUV made from RGB gets the matrix that was used, and ProRes and DNxHR are always limited range.
     Matroska counts in milliseconds, so an mkv's timestamps are rounded to those; its rate is exact.
 
     Args:
@@ -58,11 +63,12 @@ class ClipWriter:
         self._target = target
         self._codec = checked_codec(codec, target, output)
         self._output = output
-        self._stored, self._colour = stored_as(self._codec, output)
+        self._pictures = PictureStore(output, *stored_as(self._codec, output))
         self._audio_range = audio
         self._overwrite = overwrite
         self._resources = ExitStack()
         self._written = 0
+        self._finished = False
         self._first_time = Fraction(0)
         self._last_pts = -1
 
@@ -86,7 +92,20 @@ class ClipWriter:
     ) -> None:
         with self._resources:
             if exc_type is None:
-                self._finish()
+                self.finish()
+                self._file.commit()
+
+    def finish(self) -> Path:
+        """End the file; until the context is left it can be read under the hidden name returned.
+
+        Raises:
+            InvalidRequestError: no picture was written.
+            UnsupportedMediaError, DiskFullError, OutputNotWritableError: it cannot be ended.
+        """
+        if not self._finished:
+            self._end_file()
+            self._finished = True
+        return self._file.temporary
 
     @property
     def frames_written(self) -> int:
@@ -106,11 +125,31 @@ class ClipWriter:
             InvalidRequestError: a picture of another size or kind, or a time that does not advance.
             DiskFullError, OutputNotWritableError: it cannot be written.
         """
-        frame = self._frame_of(picture)
+        frame = self._pictures.frame_of(picture)
         frame.pts = self._pts_of(picture, time)
         frame.time_base = self._time_base
         self._guarded(frame)
         self._written += 1
+
+    @property
+    def _muxer(self) -> str:
+        return self._codec.muxers[self._target.suffix.lower()]
+
+    def _options(self) -> dict[str, str]:
+        """The codec's options, with what only the encoder itself can write into the stream."""
+        options, hdr = dict(self._codec.options), self._output.hdr
+        if self._codec.encoder == "libx265":
+            words = ["log-level=error"]
+            if hdr is not None:
+                words += hdr.encoder_parameters(mastering_key="master-display", light_key="max-cll")
+            options["x265-params"] = ":".join(words)
+        if self._codec.encoder == "libx264":
+            # Without it equal pictures gave other bytes in 7 of 970 runs on a busy machine.
+            words = ["cpu-independent=1"]
+            if hdr is not None:
+                words += hdr.encoder_parameters(mastering_key="mastering-display", light_key="cll")
+            options["x264-params"] = ":".join(words)
+        return options
 
     @property
     def _time_base(self) -> Fraction:
@@ -130,7 +169,7 @@ class ClipWriter:
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._write_error(error) from error
 
-    def _finish(self) -> None:
+    def _end_file(self) -> None:
         if not self._written:
             raise InvalidRequestError(
                 f"no picture was written to {self._target}: a deliverable has at least one frame"
@@ -140,7 +179,6 @@ class ClipWriter:
             self._container.close()
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._write_error(error) from error
-        self._file.commit()
 
     def _write_error(self, error: Exception) -> Exception:
         if self._file.failure is not None:
@@ -148,7 +186,7 @@ class ClipWriter:
         if isinstance(error, OSError):
             return output_error(error, self._target)
         return UnsupportedMediaError(
-            f"{self._codec.encoder} in {self._codec.suffix} refuses {self._stored.name} "
+            f"{self._codec.encoder} in {self._target.suffix} refuses {self._pictures.stored.name} "
             f"{self._output.width}x{self._output.height} or the audio that goes with it "
             f"({reason_of(error)}): choose another codec, or render without audio"
         )
@@ -159,7 +197,7 @@ class ClipWriter:
         return av.open(
             self._file,
             "w",
-            format=self._codec.muxer,
+            format=self._muxer,
             buffer_size=1 << 20,
             container_options={"fflags": "+bitexact"},
         )
@@ -174,20 +212,20 @@ class ClipWriter:
         stream = cast(
             VideoStream,
             self._container.add_stream(
-                self._codec.encoder, rate=output.rate.fraction, options=dict(self._codec.options)
+                self._codec.encoder, rate=output.rate.fraction, options=self._options()
             ),
         )
         context = stream.codec_context
         context.width, context.height = output.width, output.height
-        context.pix_fmt = self._stored.name
+        context.pix_fmt = self._pictures.stored.name
         context.time_base = self._time_base
-        context.color_primaries = self._colour.primaries
-        context.color_trc = self._colour.transfer
-        context.colorspace = self._colour.matrix
-        context.color_range = self._colour.range
+        set_colour(context, self._pictures.colour)
+        if self._codec.encoder == "libx265" and self._muxer in ("mov", "mp4"):
+            # The other of the two tags that there are, hev1, is not played by QuickTime.
+            context.codec_tag = "hvc1"
         if output.sample_aspect != 1:
             context.sample_aspect_ratio = output.sample_aspect
-            if self._codec.muxer == "matroska":
+            if self._muxer == "matroska":
                 aspect = output.sample_aspect
                 # PyAV cannot set the track's display size, so the shape goes into a tag.
                 stream.metadata[SAMPLE_ASPECT_TAG] = f"{aspect.numerator}:{aspect.denominator}"
@@ -217,51 +255,3 @@ class ClipWriter:
             )
         self._last_pts = pts
         return pts
-
-    def _frame_of(self, picture: SourceFrame | ndarray) -> av.VideoFrame:
-        output = self._output
-        size = (output.width, output.height)
-        if isinstance(picture, SourceFrame):
-            if (picture.width, picture.height) != size or output.alpha:
-                raise InvalidRequestError(
-                    f"a source frame of {picture.width}x{picture.height} was given, where "
-                    f"{size[0]}x{size[1]} {'RGBA' if output.alpha else ''} pictures are written"
-                )
-            components = self._components_of_source(picture)
-        else:
-            channels = 4 if output.alpha else 3
-            if picture.shape != (output.height, output.width, channels):
-                raise InvalidRequestError(
-                    f"a picture of shape {picture.shape} was given to a writer of "
-                    f"{(output.height, output.width, channels)}: height, width, channels"
-                )
-            components = self._components_of_rgb(picture)
-        return frame_from_components(components, self._stored.name, *size)
-
-    @property
-    def _stored_scale(self) -> CodeScale:
-        return code_scale(self._stored, self._colour, self._output.height)
-
-    def _components_of_source(self, source: SourceFrame) -> list[ndarray]:
-        layout, stored = source.layout, self._stored
-        components = source.components()
-        same = (layout.family, layout.bits, layout.subsampling) == (
-            stored.family, stored.bits, stored.subsampling
-        )  # fmt: skip
-        if layout.family == stored.family == "yuv":
-            if same and layout.alpha == stored.alpha and source.scale == self._stored_scale:
-                return components
-            return requantised(components, layout, source.scale, stored, self._stored_scale)
-        if same and layout.alpha == stored.alpha:
-            return components
-        return self._components_of_rgb(source.to_rgb())
-
-    def _components_of_rgb(self, picture: ndarray) -> list[ndarray]:
-        stored = self._stored
-        components = components_from_rgb(picture[..., :3], stored, self._stored_scale)
-        if stored.alpha:
-            white = np.iinfo(picture.dtype).max
-            alpha = picture[..., 3] if picture.shape[2] == 4 else np.full(picture.shape[:2], white)
-            codes = np.rint(alpha.astype(np.float32) * np.float32(stored.maximum / white))
-            components.append(codes.astype(stored.dtype))
-        return components

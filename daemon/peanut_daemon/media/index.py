@@ -19,8 +19,13 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from peanut_daemon.errors import MediaUnreadableError, UnsupportedMediaError
+from peanut_daemon.media import limits
 from peanut_daemon.media.rate import Rate
+from peanut_daemon.media.sequence import find_sequence
 from peanut_daemon.media.source import checked_file, open_input, reason_of, video_stream_of
+
+SEQUENCE_TIME_BASE = Fraction(1, 24)
+"""Any would do: a sequence's rate is the edit's, and no sound goes with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,8 @@ class _Listed(NamedTuple):
 def index_of(path: Path) -> FrameIndex:
     """The index of a file's first video stream, remembered while the file does not change.
 
+    An image sequence has no times of its own: its frame k is at k units of `SEQUENCE_TIME_BASE`.
+
     Costs one pass over the file, except where the container lists its samples (ProRes and other
     intra codecs in mov or mp4).
 
@@ -98,6 +105,10 @@ def index_of(path: Path) -> FrameIndex:
         MediaUnreadableError: not media, cut off, or without a single frame.
         UnsupportedMediaError: no presentation times.
     """
+    sequence = find_sequence(path)
+    if sequence is not None:
+        numbers = tuple(range(sequence.count))
+        return FrameIndex(numbers, numbers, SEQUENCE_TIME_BASE)
     absolute = checked_file(path)
     facts = absolute.stat()
     return _cached_index(str(absolute), facts.st_size, facts.st_mtime_ns)
@@ -147,6 +158,7 @@ def _from_sample_table(
     is_mov = "mov" in container.format.name.split(",")
     if not is_mov or not stream.codec_context.codec.intra_only or not len(stream.index_entries):
         return None
+    limits.check_frame_count(len(stream.index_entries), path)
     entries = list(stream.index_entries)
     whole = [entry for entry in entries if entry.pos + entry.size <= size_bytes]
     _refuse_if_short(len(whole), len(entries), path)
@@ -162,6 +174,7 @@ def _from_packets(container: InputContainer, stream: VideoStream, path: Path) ->
                 continue
             packets += not packet.is_corrupt
             frames.append(_Listed(packet.pts, packet.is_keyframe, not packet.is_discard))
+            limits.check_frame_count(len(frames), path)
     except (av.FFmpegError, ValueError) as error:
         raise MediaUnreadableError(
             f"{path} cannot be read after {len(frames)} frames ({reason_of(error)}): it is cut "

@@ -1,21 +1,29 @@
-"""What a media file is: the facts that the rest of the daemon works from."""
+"""Looking at media files: what they are, and whether they can be worked on."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from peanut_daemon.errors import InvalidRequestError, MediaUnreadableError
-from peanut_daemon.media.colour import ColourTags
+from peanut_daemon.errors import InvalidRequestError, MediaUnreadableError, UnsupportedMediaError
+from peanut_daemon.media.clip import ClipInfo, Reading
+from peanut_daemon.media.hdr import HdrMetadata
 from peanut_daemon.media.index import FrameIndex, index_of
+from peanut_daemon.media.layout import layout_of
 from peanut_daemon.media.rate import Rate
+from peanut_daemon.media.sequence import (
+    DECODERS,
+    Sequence,
+    SequenceDecoder,
+    find_sequence,
+    fingerprint_of_sequence,
+)
 from peanut_daemon.media.source import checked_file, colour_of, open_input, video_stream_of
 from peanut_daemon.media.timecode import Timecode
 
@@ -26,93 +34,98 @@ SAMPLE_ASPECT_TAG = "PEANUT_SAMPLE_ASPECT"
 """Matroska stream tag for the pixel shape, which the muxer cannot be told (see `encode`)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClipInfo:
-    """The facts of one clip's video.
+def probe(path: Path, *, rate: Rate | None = None) -> ClipInfo:
+    """Look at a clip; nothing but a few first frames is decoded, and nothing if it is damaged.
 
-    Attributes:
-        path: absolute.
-        width, height: of the stored picture, in pixels, before `sample_aspect`.
-        rate: exact; for variable rate the mean, and `variable_rate` is set.
-        variable_rate: frames are not evenly spaced; `ClipReader` knows when each is shown.
-        frame_count: frames that are shown, counted from the packets.
-        time_base: seconds per unit of the file's own timestamps.
-        start_timecode: of frame 0; None where the file has none.
-        pixel_format: FFmpeg's name, such as "yuv422p10le".
-        bit_depth: significant bits per component, 8 to 16.
-        colour: tags as found, unspecified included.
-        sample_aspect: width of a pixel over its height; 1 where the file does not say.
-        field_order: "unknown", "progressive", or the order of fields: "tt", "bb", "tb", "bt".
-        codec: FFmpeg's name of the codec, such as "prores".
-        has_audio, has_alpha: whether there is an audio stream, an alpha component.
-        rotation_deg: how far the stored picture is turned counter-clockwise to be shown: 0, 90, 180
-            or 270. Frames are read and written as stored; deliverables carry it along.
-        fingerprint: tells this file's content from another's (`fingerprint_of`).
-    """
-
-    path: Path
-    width: int
-    height: int
-    rate: Rate
-    variable_rate: bool
-    frame_count: int
-    time_base: Fraction
-    start_timecode: Timecode | None
-    pixel_format: str
-    bit_depth: int
-    colour: ColourTags
-    sample_aspect: Fraction
-    field_order: str
-    codec: str
-    has_audio: bool
-    has_alpha: bool
-    fingerprint: str
-    rotation_deg: int = 0
-
-    @property
-    def interlaced(self) -> bool:
-        """Whether a frame holds two moments."""
-        return self.field_order not in ("unknown", "progressive")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types only; `from_dict` reads it back."""
-        values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        timecode = self.start_timecode
-        values["path"] = str(self.path)
-        values["rate"] = [self.rate.num, self.rate.den]
-        values["start_timecode"] = None if timecode is None else timecode.label
-        values["time_base"] = [self.time_base.numerator, self.time_base.denominator]
-        values["colour"] = self.colour.to_dict()
-        values["sample_aspect"] = [self.sample_aspect.numerator, self.sample_aspect.denominator]
-        return values
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> ClipInfo:
-        """The facts that `to_dict` wrote."""
-        rate = Rate(*values["rate"])
-        label = values["start_timecode"]
-        return cls(
-            **{
-                **values,
-                "path": Path(values["path"]),
-                "rate": rate,
-                "start_timecode": None if label is None else Timecode.parse(label, rate),
-                "time_base": Fraction(*values["time_base"]),
-                "colour": ColourTags.from_dict(values["colour"]),
-                "sample_aspect": Fraction(*values["sample_aspect"]),
-            }
-        )
-
-
-def probe(path: Path) -> ClipInfo:
-    """Look at a file; nothing but a few first frames is decoded, and nothing if it is damaged.
+    Args:
+        path: a movie file, or an image sequence: its folder, or a pattern such as "shot.%04d.exr"
+            or "shot.####.exr".
+        rate: of an image sequence, whose files mostly do not say it.
 
     Raises:
         MediaNotFoundError: no file there.
         NoVideoError: audio only.
-        MediaUnreadableError: not media, a folder, cut off, or damaged.
-        UnsupportedMediaError: no presentation times.
+        MediaUnreadableError: not media, a folder of something else, cut off, damaged, or a sequence
+            with gaps.
+        UnsupportedMediaError: no presentation times, or a sequence without a rate.
+        InvalidRequestError: a rate for a movie, which has its own.
     """
+    sequence = find_sequence(path)
+    if sequence is not None:
+        return _probe_sequence(sequence, rate)
+    info = _probe_movie(path)
+    if rate not in (None, info.rate):
+        raise InvalidRequestError(
+            f"a rate of {rate} was given for {path}, which runs at {info.rate}: leave the rate "
+            "away; it is for image sequences"
+        )
+    return info
+
+
+def probe_for_editing(path: Path, reading: Reading) -> ClipInfo:
+    """The facts of a clip that can be worked on.
+
+    Raises:
+        MediaError, InvalidRequestError: as `probe` and `checked_for_editing`.
+    """
+    clip = probe(path, rate=reading.rate)
+    return checked_for_editing(
+        replace(clip, colourspace=reading.colourspace, deinterlace=reading.deinterlace)
+    )
+
+
+def checked_for_editing(clip: ClipInfo) -> ClipInfo:
+    """The clip, if it can be worked on as it is read.
+
+    Raises:
+        UnsupportedMediaError: it is interlaced and shall not be deinterlaced; a pixel format or a
+            colour space that is not handled here.
+        InvalidRequestError: an unknown colour space.
+    """
+    if clip.interlaced and not clip.deinterlace:
+        raise UnsupportedMediaError(
+            f"{clip.path} is interlaced (field order {clip.field_order}): each frame holds two "
+            "moments, which no model here can follow; take the progressive original, or say "
+            "--deinterlace to have one progressive picture made of each frame"
+        )
+    layout_of(clip.pixel_format)
+    _ = clip.transform
+    return clip
+
+
+def _probe_sequence(sequence: Sequence, rate: Rate | None) -> ClipInfo:
+    decoder = SequenceDecoder(sequence)
+    width, height, name = decoder.picture
+    rate = rate or (Rate.snapped(decoder.rate) if decoder.rate else None)
+    if rate is None:
+        raise UnsupportedMediaError(
+            f"{sequence.pattern} does not say how many frames a second it has: give its rate, "
+            "such as --rate 24 or --rate 24000/1001"
+        )
+    layout = layout_of(name)
+    return ClipInfo(
+        path=sequence.pattern,
+        width=width,
+        height=height,
+        rate=rate,
+        variable_rate=False,
+        frame_count=sequence.count,
+        time_base=rate.frame_duration,
+        start_timecode=_parsed_timecode(decoder.timecode, rate),
+        pixel_format=name,
+        bit_depth=layout.bits,
+        colour=decoder.colour,
+        sample_aspect=decoder.sample_aspect,
+        field_order="unknown",
+        codec=DECODERS[sequence.suffix.lower()],
+        has_audio=False,
+        has_alpha=layout.alpha,
+        fingerprint=fingerprint_of_sequence(sequence),
+        first_number=sequence.first,
+    )
+
+
+def _probe_movie(path: Path) -> ClipInfo:
     absolute = checked_file(path)
     index = index_of(absolute)
     with open_input(absolute, generate_pts=index.generated_pts) as container:
@@ -120,7 +133,9 @@ def probe(path: Path) -> ClipInfo:
         context = stream.codec_context
         pixel_format = av.VideoFormat(str(context.pix_fmt))
         rate, constant = _rate_of(stream, index)
-        order = context.field_order
+        # Decoding lets the codec's own tags, often unspecified, replace those of the container.
+        colour = colour_of(stream)
+        first = _first_picture(container, stream)
         return ClipInfo(
             path=absolute,
             width=context.width,
@@ -132,14 +147,15 @@ def probe(path: Path) -> ClipInfo:
             start_timecode=_start_timecode(container, stream, rate),
             pixel_format=pixel_format.name,
             bit_depth=max(component.bits for component in pixel_format.components),
-            colour=colour_of(stream),
+            colour=colour,
             sample_aspect=_sample_aspect(stream),
-            field_order=_FIELD_ORDERS[order] if 0 <= order < len(_FIELD_ORDERS) else "unknown",
+            field_order=_field_order(stream, first),
             codec=context.codec.canonical_name,
             has_audio=bool(container.streams.audio),
             has_alpha=any(component.is_alpha for component in pixel_format.components),
             fingerprint=fingerprint_of(absolute),
-            rotation_deg=_rotation(container, stream),
+            rotation_deg=0 if first is None else first.rotation % 360,
+            hdr=None if first is None else HdrMetadata.of(first),
         )
 
 
@@ -150,8 +166,12 @@ def fingerprint_of(path: Path) -> str:
     tail. It is no proof against somebody who changes a few bytes on purpose.
 
     Raises:
-        MediaUnreadableError: the file cannot be read.
+        MediaError: the file cannot be read.
     """
+    sequence = find_sequence(path)
+    if sequence is not None:
+        return fingerprint_of_sequence(sequence)
+    path = checked_file(path)
     digest = hashlib.sha256()
     try:
         size = path.stat().st_size
@@ -182,24 +202,37 @@ def _start_timecode(container: InputContainer, stream: VideoStream, rate: Rate) 
     tagged = [stream.metadata, *(data.metadata for data in container.streams.data)]
     for metadata in (*tagged, container.metadata):
         for key, value in metadata.items():
-            if key.lower() != "timecode":
-                continue
-            try:
-                return Timecode.parse(value, rate)
-            except InvalidRequestError:
-                # A tag that makes no sense at this rate (some cameras count half of 50 or 60):
-                # no timecode is safer than a wrong one.
-                continue
+            if key.lower() == "timecode":
+                timecode = _parsed_timecode(value, rate)
+                if timecode is not None:
+                    return timecode
     return None
 
 
-def _rotation(container: InputContainer, stream: VideoStream) -> int:
-    """From the first picture, because the stream itself does not tell."""
+def _parsed_timecode(label: str, rate: Rate) -> Timecode | None:
     try:
-        return next(container.decode(stream)).rotation % 360
+        return Timecode.parse(label, rate) if label else None
+    except InvalidRequestError:
+        # A tag that makes no sense at this rate (some cameras count half of 50 or 60): no timecode
+        # is safer than a wrong one.
+        return None
+
+
+def _first_picture(container: InputContainer, stream: VideoStream) -> av.VideoFrame | None:
+    """The first picture, which knows what the stream itself does not tell."""
+    try:
+        return next(container.decode(stream))
     except (StopIteration, av.FFmpegError, ValueError):
         # Whoever reads that frame learns what is wrong with it.
-        return 0
+        return None
+
+
+def _field_order(stream: VideoStream, first: av.VideoFrame | None) -> str:
+    order = stream.codec_context.field_order
+    name = _FIELD_ORDERS[order] if 0 <= order < len(_FIELD_ORDERS) else "unknown"
+    if name == "unknown" and first is not None and first.interlaced_frame:
+        return "interlaced"
+    return name
 
 
 def _sample_aspect(stream: VideoStream) -> Fraction:

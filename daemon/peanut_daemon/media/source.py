@@ -9,14 +9,34 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from peanut_daemon.errors import MediaNotFoundError, MediaUnreadableError, NoVideoError
+from peanut_daemon.errors import (
+    MediaLimitError,
+    MediaNotFoundError,
+    MediaUnreadableError,
+    NoVideoError,
+)
+from peanut_daemon.media import limits
 from peanut_daemon.media.colour import ColourTags
 
-# Demuxers that "succeed" on files that are no media: text art, and lists that name other files.
-_NOT_MEDIA = frozenset({"tty", "concat", "hls", "dash", "sdp", "imf"})
+# What editors and cameras write, single pictures for clean plates, and sound for a clear answer.
+# FFmpeg has 250 readers more: of lists that name other files (one waits for ever for the next), of
+# text as art, and of games that nobody has tested in years.
+_CONTAINERS = (
+    *("mov", "mp4", "matroska", "webm", "mxf", "avi", "mpegts", "mpeg", "mpegvideo", "m4v", "dv"),
+    *("h264", "hevc", "vvc", "av1", "obu", "ivf", "ogg", "asf", "flv", "gxf", "lxf", "nut", "r3d"),
+    *("dnxhd", "mjpeg", "yuv4mpegpipe", "gif", "cine", "dirac", "apng", "image2"),
+    *("png_pipe", "jpeg_pipe", "tiff_pipe", "exr_pipe", "dpx_pipe", "bmp_pipe", "webp_pipe"),
+    *("j2k_pipe", "jpegxl_pipe", "hdr_pipe", "psd_pipe", "wav", "w64", "aiff", "mp3", "aac"),
+    *("flac", "ac3", "eac3", "caf"),
+)
 
-# A media file never makes the daemon read from the network, whatever it refers to.
-_OPTIONS = {"protocol_whitelist": "file"}
+_OPTIONS = {
+    # A media file never makes the daemon read from the network, whatever it refers to.
+    "protocol_whitelist": "file",
+    "format_whitelist": ",".join(_CONTAINERS),
+    # Opening one decodes its first pictures, so their size is bounded there already.
+    "max_pixels": str(limits.MAX_PIXELS),
+}
 
 
 def checked_file(path: Path) -> Path:
@@ -49,6 +69,7 @@ def open_input(path: Path, *, generate_pts: bool = False) -> InputContainer:
 
     Raises:
         MediaNotFoundError, MediaUnreadableError: as `checked_file`; or it is not media.
+        MediaLimitError: too many streams.
     """
     absolute = checked_file(path)
     options = dict(_OPTIONS)
@@ -67,11 +88,11 @@ def open_input(path: Path, *, generate_pts: bool = False) -> InputContainer:
             f"{path} is not a media file, or it is cut off or damaged ({reason_of(error)}): "
             "check that it plays, and copy it again"
         ) from error
-    if container.format.name in _NOT_MEDIA:
+    try:
+        limits.check_streams(container, path)
+    except MediaLimitError:
         container.close()
-        raise MediaUnreadableError(
-            f"{path} is not a media file (it looks like {container.format.name}): give a movie file"
-        )
+        raise
     return container
 
 
@@ -80,6 +101,7 @@ def video_stream_of(container: InputContainer, path: Path) -> VideoStream:
 
     Raises:
         NoVideoError: there is none.
+        MediaLimitError: its pictures are too large.
         MediaUnreadableError: there is one, but what it holds cannot be told.
     """
     for stream in container.streams.video:
@@ -89,8 +111,10 @@ def video_stream_of(container: InputContainer, path: Path) -> VideoStream:
         if context is None or context.width < 1 or context.height < 1 or not context.pix_fmt:
             raise MediaUnreadableError(
                 f"the video of {path} cannot be read (codec unknown, or the file is cut off or "
-                "damaged): check that it plays, and copy it again"
+                f"damaged, or has pictures of more than {limits.MAX_PIXELS // 1_000_000} million "
+                "pixels): check that it plays, and copy it again"
             )
+        limits.limit_pixels(stream, path)
         return stream
     raise NoVideoError(f"{path} has no video stream: give a file with pictures")
 

@@ -89,7 +89,8 @@ class Timecode:
         minutes, seconds = divmod(seconds, 60)
         hours, minutes = divmod(minutes, 60)
         separator = ";" if self.drop_frame else ":"
-        return f"{hours:02d}:{minutes:02d}:{seconds:02d}{separator}{frames:02d}"
+        digits = max(2, len(str(self.rate.nominal - 1)))
+        return f"{hours:02d}:{minutes:02d}:{seconds:02d}{separator}{frames:0{digits}d}"
 
     def __add__(self, frames: int) -> Timecode:
         day = frames_per_day(self.rate, drop_frame=self.drop_frame)

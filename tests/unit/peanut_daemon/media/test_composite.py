@@ -9,9 +9,10 @@ from support.clips import HEIGHT, WIDTH, random_frame
 from peanut_daemon.errors import InvalidRequestError, MaskSizeError, UnsupportedMediaError
 from peanut_daemon.media.colour import ColourTags
 from peanut_daemon.media.composite import composite, patch_frame
-from peanut_daemon.media.decode import ClipReader, SourceFrame
+from peanut_daemon.media.decode import ClipReader
 from peanut_daemon.media.encode import ClipWriter
 from peanut_daemon.media.formats import OutputFormat
+from peanut_daemon.media.frame import SourceFrame
 from peanut_daemon.media.layout import layout_of
 from peanut_daemon.media.rate import Rate
 
@@ -22,6 +23,7 @@ FORMATS = [
     "gray", "gray10le", "gray12le", "gray16le",
     "rgb24", "bgr24", "rgb0", "gbrp", "gbrp10le", "gbrp12le", "gbrp16le", "rgb48le",
     "rgba", "bgra", "argb", "gbrap", "gbrap10le", "gbrap16le", "rgba64le",
+    "nv16", "nv21", "uyvy422", "yuyv422", "yuv411p", "ya8", "gray16be", "rgb48be", "rgba64be",
 ]  # fmt: skip
 BT709_LIMITED = ColourTags(1, 1, 1, 1)
 

@@ -8,7 +8,8 @@ import pytest
 from support.clips import FFV1, MPEG4, PRORES, make_clip, number_in, packets_of
 
 from peanut_daemon.errors import MediaUnreadableError
-from peanut_daemon.media.decode import ClipReader, SourceFrame, working_size
+from peanut_daemon.media.decode import ClipReader
+from peanut_daemon.media.frame import SourceFrame, working_size
 from peanut_daemon.media.probe import probe
 from peanut_models.errors import FrameRangeError
 from peanut_models.ranges import FrameRange

@@ -21,10 +21,11 @@ from peanut_daemon.errors import (
 )
 from peanut_daemon.media.atomic import AtomicFile, write_atomically
 from peanut_daemon.media.audio import AudioRange
+from peanut_daemon.media.codecs import CODECS
 from peanut_daemon.media.colour import ColourTags
 from peanut_daemon.media.decode import ClipReader
 from peanut_daemon.media.encode import ClipWriter
-from peanut_daemon.media.formats import CODECS, OutputFormat
+from peanut_daemon.media.formats import OutputFormat
 from peanut_daemon.media.probe import probe
 from peanut_daemon.media.rate import Rate
 from peanut_daemon.media.timecode import Timecode
@@ -37,6 +38,8 @@ RATES = {
     "29.97 drop": (Rate(30000, 1001), "00:59:59;28"),
     "29.97 non-drop": (Rate(30000, 1001), "00:59:59:28"),
 }
+# One of each kind; what all codecs do with all kinds of sources is in `test_matrix`.
+BASIC = ["ffv1", "prores_hq", "prores_4444", "h264"]
 ALPHA_CODECS = ["ffv1", "prores_4444"]
 
 
@@ -69,7 +72,7 @@ def copy_range(
             writer.write(frame)
 
 
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("codec", BASIC)
 @pytest.mark.parametrize("case", RATES)
 def test_rate_and_timecode_round_trip(tmp_path: Path, codec: str, case: str) -> None:
     rate, label = RATES[case]
@@ -91,7 +94,7 @@ def test_rate_and_timecode_round_trip(tmp_path: Path, codec: str, case: str) -> 
     assert numbers == [*range(3, 14)]
 
 
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("codec", BASIC)
 @pytest.mark.parametrize("tags", [ColourTags(9, 16, 9, 1), ColourTags(1, 1, 1, 1), ColourTags()])
 def test_colour_tags_and_pixel_shape_are_kept(tmp_path: Path, codec: str, tags: ColourTags) -> None:
     target = target_of(tmp_path, codec)
@@ -111,7 +114,7 @@ def test_colour_tags_and_pixel_shape_are_kept(tmp_path: Path, codec: str, tags: 
     assert info.sample_aspect == Fraction(64, 45)
 
 
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("codec", BASIC)
 @pytest.mark.parametrize("rotation_deg", [0, 90, 180, 270])
 def test_rotation_is_carried_and_not_applied(tmp_path: Path, codec: str, rotation_deg: int) -> None:
     target = target_of(tmp_path, codec)
@@ -171,9 +174,9 @@ def test_patch_keeps_its_alpha(tmp_path: Path, codec: str, pixel_format: str) ->
         assert np.array_equal(frame.to_rgb(), picture[..., :3])
 
 
-@pytest.mark.parametrize("codec", sorted(set(CODECS) - set(ALPHA_CODECS)))
+@pytest.mark.parametrize("codec", sorted(set(BASIC) - set(ALPHA_CODECS)))
 def test_patch_in_a_codec_without_alpha_is_refused(tmp_path: Path, codec: str) -> None:
-    with pytest.raises(InvalidRequestError, match="ffv1, prores_4444"):
+    with pytest.raises(InvalidRequestError, match="ffv1, prores_4444, exr"):
         ClipWriter(target_of(tmp_path, codec), codec, a_format(alpha=True))
 
 
@@ -238,7 +241,7 @@ def test_variable_rate_keeps_its_times(tmp_path: Path, codec: str) -> None:
     assert times == [Fraction(t - 40, 1000) for t in pts[1:]]
 
 
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("codec", BASIC)
 @pytest.mark.parametrize("error", [RuntimeError, JobCancelledError, KeyboardInterrupt])
 def test_nothing_stays_after_an_exception(
     tmp_path: Path, codec: str, error: type[BaseException]
@@ -290,7 +293,7 @@ def noise(seed: int) -> ndarray:
     return np.random.default_rng(seed).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
 
 
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("codec", BASIC)
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EFBIG])
 @pytest.mark.parametrize("room_bytes", [0, 3000, 12000])
 def test_full_disk_is_reported_and_cleaned_up(
@@ -361,7 +364,7 @@ def test_small_files_are_written_in_one_step(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "codec", "settings", "words"),
     [
-        ("out.mkv", "h266", {}, "ffv1, prores_hq"),
+        ("out.mkv", "h266", {}, "ffv1, prores_422"),
         ("out.mp4", "ffv1", {}, r"\.mkv"),
         ("out.mp4", "h264", {"width": 63}, "width 63"),
         ("out.mov", "prores_hq", {"width": 63}, "width 63"),

@@ -13,9 +13,10 @@ from peanut_daemon.errors import (
     MediaUnreadableError,
     NoVideoError,
 )
+from peanut_daemon.media.clip import ClipInfo
 from peanut_daemon.media.colour import ColourTags
 from peanut_daemon.media.masks import mask_from_png, png_from_mask
-from peanut_daemon.media.probe import ClipInfo, fingerprint_of, probe
+from peanut_daemon.media.probe import fingerprint_of, probe
 from peanut_daemon.media.rate import Rate
 from peanut_daemon.media.timecode import Timecode
 
@@ -85,7 +86,7 @@ def test_missing_file() -> None:
 
 
 def test_folder_is_no_media(tmp_path: Path) -> None:
-    with pytest.raises(MediaUnreadableError, match="is not a file"):
+    with pytest.raises(MediaUnreadableError, match="folder without numbered pictures"):
         probe(tmp_path)
 
 
