@@ -1,6 +1,12 @@
 """What all tests share: checked annotations, one core per process, tables at the end."""
 
 import os
+import signal
+
+# A shell starts what runs in its background with Ctrl-C ignored, which the processes under test
+# would inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before torch and OpenMP start: with one process per core, more threads are in each other's way.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -14,8 +20,12 @@ from support import tables, typecheck
 # arguments itself: its own error is what its tests look for.
 CHECKED = (
     "peanut_models.cascade",
+    "peanut_models.deaot.attention",
+    "peanut_models.deaot.engine",
+    "peanut_models.deaot.network",
     "peanut_models.deform",
     "peanut_models.evaluation",
+    "peanut_models.lama.network",
     "peanut_models.matte",
     "peanut_models.nof_eraser.convert",
     "peanut_models.nof_eraser.decoder",

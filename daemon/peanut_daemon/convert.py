@@ -13,7 +13,7 @@ from peanut.v1 import (
     models_pb2,
     renders_pb2,
 )
-from peanut_daemon.deliverable import Codec, Deliverable, RenderStage
+from peanut_daemon.deliverable import Codec, Deliverable, RenderSettings, RenderStage
 from peanut_daemon.edits.model import (
     Approval,
     Box,
@@ -24,11 +24,15 @@ from peanut_daemon.edits.model import (
     Prompt,
     Target,
     Text,
+    check_shape,
 )
 from peanut_daemon.errors import InvalidRequestError, PromptError
+from peanut_daemon.jobs.estimate import Estimate
 from peanut_daemon.jobs.model import Job, JobState, Progress
-from peanut_daemon.media import ClipInfo
+from peanut_daemon.media import ClipInfo, Rate, Reading
 from peanut_daemon.status import is_retryable
+from peanut_daemon.worker.messages import Shortage
+from peanut_models.matte import EFFECT_FEATHER_PX, MatteShape, TargetKind
 from peanut_models.ranges import FrameRange
 from peanut_models.zoo import Commercial, ModelCard, ModelStore, Stage, profiles_with
 
@@ -56,6 +60,22 @@ CODECS = {
     renders_pb2.CODEC_PRORES_HQ: Codec.PRORES_HQ,
     renders_pb2.CODEC_PRORES_4444: Codec.PRORES_4444,
     renders_pb2.CODEC_H264: Codec.H264,
+    renders_pb2.CODEC_PRORES_422: Codec.PRORES_422,
+    renders_pb2.CODEC_DNXHR_HQ: Codec.DNXHR_HQ,
+    renders_pb2.CODEC_DNXHR_HQX: Codec.DNXHR_HQX,
+    renders_pb2.CODEC_DNXHR_444: Codec.DNXHR_444,
+    renders_pb2.CODEC_H264_10: Codec.H264_10,
+    renders_pb2.CODEC_H265: Codec.H265,
+    renders_pb2.CODEC_H265_10: Codec.H265_10,
+    renders_pb2.CODEC_EXR: Codec.EXR,
+    renders_pb2.CODEC_TIFF: Codec.TIFF,
+    renders_pb2.CODEC_PNG: Codec.PNG,
+    renders_pb2.CODEC_DPX: Codec.DPX,
+}
+TARGET_KINDS = {
+    TargetKind.OBJECT: edits_pb2.TARGET_KIND_OBJECT,
+    TargetKind.EFFECT: edits_pb2.TARGET_KIND_EFFECT,
+    TargetKind.HOLDOUT: edits_pb2.TARGET_KIND_HOLDOUT,
 }
 MODEL_STAGES = {
     Stage.P_MASK: models_pb2.MODEL_STAGE_P_MASK,
@@ -159,7 +179,7 @@ def from_edit(edit: Edit) -> edits_pb2.Edit:
         range=from_range(edit.frame_range),
         targets=[from_target(target) for target in edit.targets],
         approval=from_approval(edit.approval) if edit.approval else None,
-        created_at=_timestamp(edit.created_at),
+        created_at=timestamp(edit.created_at),
     )
 
 
@@ -172,7 +192,21 @@ def from_target(target: Target) -> edits_pb2.Target:
         mask_frames=target.mask_frames,
         revision=target.revision,
         last_revision=target.last_revision,
+        left_out=not target.enabled,
+        kind=TARGET_KINDS[target.kind or TargetKind.OBJECT],
     )
+
+
+def to_target_kind(value: edits_pb2.TargetKind) -> TargetKind | None:
+    """A wire kind as our own; None where none is said. Raises InvalidRequestError if unknown."""
+    if value == edits_pb2.TARGET_KIND_UNSPECIFIED:
+        return None
+    found = next((kind for kind, wire in TARGET_KINDS.items() if wire == value), None)
+    if found is None:
+        raise InvalidRequestError(
+            f"target kind {value} is unknown: choose one of {', '.join(TargetKind)}"
+        )
+    return found
 
 
 def from_approval(approval: Approval) -> edits_pb2.Approval:
@@ -181,7 +215,22 @@ def from_approval(approval: Approval) -> edits_pb2.Approval:
         matte_hash=approval.matte_hash,
         grow_px=approval.grow_px,
         feather_px=approval.feather_px,
-        approved_at=_timestamp(approval.approved_at),
+        refine_px=approval.refine_px,
+        effect_feather_px=approval.effect_feather_px,
+        approved_at=timestamp(approval.approved_at),
+    )
+
+
+def to_matte_shape(request: masks_pb2.ApproveMasksRequest) -> MatteShape:
+    """How masks are to become a matte; raises InvalidRequestError where that is out of bounds."""
+    own = request.HasField("effect_feather_px")
+    return check_shape(
+        {
+            "grow_px": request.grow_px,
+            "feather_px": request.feather_px,
+            "refine_px": request.refine_px,
+            "effect_feather_px": request.effect_feather_px if own else EFFECT_FEATHER_PX,
+        }
     )
 
 
@@ -203,6 +252,17 @@ def to_deliverable(value: renders_pb2.Deliverable) -> Deliverable:
             f"deliverable {value} is unknown or not set: choose patch, full or upscaled"
         )
     return DELIVERABLES[value]
+
+
+def to_reading(request: edits_pb2.CreateEditRequest) -> Reading:
+    """How a clip is to be read; raises InvalidRequestError for a rate that is not positive."""
+    rate = Rate(request.rate.num, request.rate.den) if request.HasField("rate") else None
+    return Reading(rate=rate, colourspace=request.colourspace, deinterlace=request.deinterlace)
+
+
+def to_cuts(request: renders_pb2.StartRenderRequest) -> tuple[int, ...] | None:
+    """Where the request says that shots begin; None where it does not."""
+    return tuple(request.cuts.frame_indices) if request.HasField("cuts") else None
 
 
 def to_codec(value: renders_pb2.Codec) -> Codec:
@@ -228,10 +288,18 @@ def from_job(job: Job, progress: Progress) -> jobs_pb2.Job:
             matte=str(outputs.matte),
             report=str(outputs.report),
             contact_sheet=str(outputs.contact_sheet),
+            report_page=str(outputs.report_page),
         ),
         retries=job.retries,
-        created_at=_timestamp(job.created_at),
+        client=job.client,
+        times=[
+            jobs_pb2.JobTime(step=step, seconds=seconds) for step, seconds in job.seconds.items()
+        ],
+        created_at=timestamp(job.created_at),
     )
+    if job.estimate is not None:
+        message.estimate.CopyFrom(_from_estimate(job.estimate, job.settings))
+    message.shortages.extend(map(_from_shortage, job.shortages))
     if job.error:
         message.error.CopyFrom(
             errors_pb2.Error(
@@ -242,10 +310,34 @@ def from_job(job: Job, progress: Progress) -> jobs_pb2.Job:
             )
         )
     if job.started_at is not None:
-        message.started_at.CopyFrom(_timestamp(job.started_at))
+        message.started_at.CopyFrom(timestamp(job.started_at))
     if job.finished_at is not None:
-        message.finished_at.CopyFrom(_timestamp(job.finished_at))
+        message.finished_at.CopyFrom(timestamp(job.finished_at))
     return message
+
+
+def _from_estimate(estimate: Estimate, settings: RenderSettings) -> jobs_pb2.JobEstimate:
+    return jobs_pb2.JobEstimate(
+        seconds=estimate.seconds,
+        host_bytes=estimate.host_bytes,
+        device_bytes=estimate.device_bytes,
+        device=estimate.device,
+        store_bytes=estimate.store_bytes,
+        output_bytes=estimate.output_bytes,
+        measured=estimate.measured,
+        window_frames=settings.window_frames,
+        window_reason=settings.window_reason,
+    )
+
+
+def _from_shortage(shortage: Shortage) -> jobs_pb2.JobShortage:
+    start, end = shortage.frames
+    return jobs_pb2.JobShortage(
+        stage=shortage.stage,
+        range=frames_pb2.FrameRange(start_frame=start, end_frame=end),
+        remedy=shortage.remedy,
+        message=shortage.message,
+    )
 
 
 def from_card(card: ModelCard, models: ModelStore) -> models_pb2.Model:
@@ -282,6 +374,7 @@ def from_card(card: ModelCard, models: ModelStore) -> models_pb2.Model:
     )
 
 
-def _timestamp(seconds: float) -> Timestamp:
+def timestamp(seconds: float) -> Timestamp:
+    """A moment, in seconds since the epoch, for the wire."""
     whole = int(seconds)
     return Timestamp(seconds=whole, nanos=int((seconds - whole) * 1e9))

@@ -3,17 +3,23 @@
     DaemonError                     anything below
     |- InvalidRequestError          a request that cannot be fulfilled (also a ValueError)
     |  |- PromptError               a prompt outside the picture, or none that is positive
-    |  `- MaskSizeError             a mask whose size is not the clip's
+    |  |- MaskSizeError             a mask whose size is not the clip's
+    |  `- LimitExceededError        more prompts, targets, edits or text than the daemon takes
     |- MediaError                   something about a media file
     |  |- MediaNotFoundError        no file at that path
     |  |- NoVideoError              the file has no video stream
     |  |- MediaUnreadableError      not a media file, truncated, or damaged
-    |  `- UnsupportedMediaError     readable, but of a kind that is refused (with the way round)
+    |  |- UnsupportedMediaError     readable, but of a kind that is refused (with the way round)
+    |  |- MediaLimitError           more pixels, frames or streams than any clip has
+    |  `- MediaTimeoutError         looking at it takes longer than it may
     |- OutputError                  the deliverable cannot be written
     |  |- OutputExistsError         something is there already and may not be replaced
     |  |- OutputNotWritableError    no such folder, or no right to write there
     |  `- DiskFullError             too little room, before or while writing
     |- ArtifactDamagedError         a committed window is missing or damaged on disk
+    |- JournalError                 the journal cannot be read or written
+    |  `- JournalDamagedError       it is damaged beyond what the database mends by itself
+    |- WontFitError                 the work needs more memory than there is
     |- EditNotFoundError, JobNotFoundError
     |- NothingToUndoError           no earlier or later state of the prompts
     |- NotApprovedError             a render was asked for before the matte was approved
@@ -25,6 +31,10 @@
     |- ShuttingDownError            the daemon is draining
     |- FolderInUseError             another daemon has the data folder
     |- UnauthenticatedError         the token is missing or wrong
+    |- ForeignRequestError          a browser asks on behalf of another site
+    |- PathRefusedError             a path that clients of this daemon may not name
+    |- RateLimitedError             more calls than one client may make; has when to try again
+    |- ExposedFilesError            other users can read or change what must stay secret
     `- VersionMismatchError         client and daemon speak different versions
 
 Every message says what is wrong, with which thing, the value given, and what to do.
@@ -54,6 +64,10 @@ class MaskSizeError(InvalidRequestError):
     """A mask whose size is not the clip's."""
 
 
+class LimitExceededError(InvalidRequestError):
+    """More prompts, targets, edits or text than the daemon takes; send less, or delete some."""
+
+
 class MediaError(DaemonError):
     """Something about a media file."""
 
@@ -72,6 +86,14 @@ class MediaUnreadableError(MediaError):
 
 class UnsupportedMediaError(MediaError):
     """Readable, but of a kind that is refused; the message has the way round."""
+
+
+class MediaLimitError(MediaError):
+    """More pixels, frames or streams than any clip has; nothing of it is decoded."""
+
+
+class MediaTimeoutError(MediaError):
+    """Looking at the file takes longer than it may; whoever looked was ended."""
 
 
 class OutputError(DaemonError):
@@ -96,6 +118,18 @@ class ArtifactDamagedError(DaemonError):
     def __init__(self, message: str, key: str = "") -> None:
         super().__init__(message)
         self.key = key
+
+
+class JournalError(DaemonError):
+    """The journal cannot be read or written."""
+
+
+class JournalDamagedError(JournalError):
+    """The journal is damaged beyond what the database mends by itself."""
+
+
+class WontFitError(DaemonError):
+    """The work needs more memory than there is; the message names a setting that would fit."""
 
 
 class EditNotFoundError(DaemonError):
@@ -144,6 +178,26 @@ class FolderInUseError(DaemonError):
 
 class UnauthenticatedError(DaemonError):
     """The token is missing or wrong."""
+
+
+class PathRefusedError(DaemonError):
+    """A path that clients of this daemon may not name, whether something is there or not."""
+
+
+class RateLimitedError(DaemonError):
+    """More calls than one client may make, or more at once; wait `retry_after_s` and retry."""
+
+    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ExposedFilesError(DaemonError):
+    """Other users can read or change what must stay secret; the message has the command."""
+
+
+class ForeignRequestError(DaemonError):
+    """A browser asks on behalf of another site, or under a name that is not this machine's."""
 
 
 class VersionMismatchError(DaemonError):

@@ -9,9 +9,9 @@ import logging
 import os
 import secrets
 import signal
-import sys
-import tempfile
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -36,27 +36,38 @@ from peanut.v1 import (
     renders_pb2_grpc,
     server_pb2,
     server_pb2_grpc,
+    store_pb2,
+    store_pb2_grpc,
 )
+from peanut_daemon import access, listening
+from peanut_daemon.apart import Apart
 from peanut_daemon.config import API_MINOR_HIGHEST, Settings
 from peanut_daemon.database import open_database
 from peanut_daemon.edits.store import EditStore
-from peanut_daemon.errors import FolderInUseError, InvalidRequestError
+from peanut_daemon.errors import FolderInUseError
 from peanut_daemon.hosts.pictures import HostPictures
+from peanut_daemon.hosts.regions import Regions
 from peanut_daemon.hosts.sessions import HostSessions
 from peanut_daemon.hosts.transfer import TransferFolder
-from peanut_daemon.interceptors import GuardInterceptor
 from peanut_daemon.jobs.dispatcher import Dispatcher
+from peanut_daemon.jobs.facts import machine_of
+from peanut_daemon.jobs.housekeeping import Housekeeping
 from peanut_daemon.jobs.renders import Renders
-from peanut_daemon.jobs.scheduler import Scheduler
+from peanut_daemon.jobs.scheduler import Lane, Scheduler
 from peanut_daemon.jobs.store import JobStore
 from peanut_daemon.jobs.tracking import Tracking
+from peanut_daemon.media.atomic import output_error
+from peanut_daemon.metrics import Metrics, WorkerFigures
+from peanut_daemon.review.server import ReviewServer
 from peanut_daemon.services.edits import EditService
 from peanut_daemon.services.hosts import HostService
 from peanut_daemon.services.masks import MaskService
 from peanut_daemon.services.renders import JobService, RenderService
 from peanut_daemon.services.server import ModelService, ServerService
+from peanut_daemon.services.store import StoreService
 from peanut_daemon.worker.messages import WorkerOptions
-from peanut_daemon.worker.process import WorkerDiedError, WorkerProcess
+from peanut_daemon.worker.pool import WorkerPool
+from peanut_daemon.worker.process import WorkerDiedError
 from peanut_daemon.worker.store import ArtifactStore
 from peanut_models.zoo import ModelStore
 
@@ -64,8 +75,10 @@ logger = logging.getLogger(__name__)
 
 # Calls in flight get this long to end by themselves when the daemon stops.
 GRACE_S = 2.0
-# The kernel's bound on the path of a Unix socket, with room for the terminating zero.
-MAX_SOCKET_PATH = 100
+# Prometheus gives up after ten seconds by default.
+SCRAPE_TIMEOUT_S = 5.0
+# Processes that look at files of clients at once; a slow disk must not hold up everybody.
+LOOKERS = 4
 
 
 async def serve(settings: Settings) -> None:
@@ -73,20 +86,39 @@ async def serve(settings: Settings) -> None:
 
     Raises:
         FolderInUseError: another daemon has this data folder.
-        InvalidRequestError: the port is taken.
+        InvalidRequestError: the port is taken, or a certificate or its folders are missing.
+        ExposedFilesError: other users can reach the daemon's files.
     """
-    settings.store_dir.mkdir(parents=True, exist_ok=True)
-    settings.data_dir.chmod(0o700)
-    lock = FileLock(settings.data_dir / "daemon.lock")
+    access.check_listen(settings)
+    access.secure_folder(settings.data_dir)
+    with only_daemon_of(settings.data_dir):
+        try:
+            settings.store_dir.mkdir(exist_ok=True)
+        except OSError as error:
+            raise output_error(error, settings.store_dir) from error
+        await _Daemon(settings).run()
+
+
+@contextlib.contextmanager
+def only_daemon_of(data_dir: Path) -> Iterator[None]:
+    """Hold a data folder while the block runs.
+
+    Raises:
+        FolderInUseError: another daemon has it.
+        DiskFullError, OutputNotWritableError: its lock cannot be made.
+    """
+    lock = FileLock(data_dir / "daemon.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise FolderInUseError(
-            f"another daemon uses the data folder {settings.data_dir}: stop it with `peanut stop`, "
+            f"another daemon uses the data folder {data_dir}: stop it with `peanut stop`, "
             "or give another folder with --data-dir"
         ) from None
+    except OSError as error:
+        raise output_error(error, data_dir / "daemon.lock") from error
     with lock:
-        await _Daemon(settings).run()
+        yield
 
 
 class _Daemon:
@@ -95,66 +127,114 @@ class _Daemon:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._stop = asyncio.Event()
-        self._token = secrets.token_urlsafe(32)
+        self._address = ""
+        # Clients elsewhere have a copy; local ones read it anew from the connection file.
+        self._token = (
+            access.kept_token(settings.data_dir / "token")
+            if settings.listen
+            else secrets.token_urlsafe(32)
+        )
         database = open_database(settings.data_dir / "journal.db")
         self._database = database
         self._edits, self._jobs = EditStore(database), JobStore(database)
-        self._worker = WorkerProcess(
+        self._workers = WorkerPool(
             WorkerOptions(
                 store_dir=settings.store_dir,
                 models_dir=settings.models_dir,
                 device=settings.device,
                 log_level=settings.log_level,
-            )
+                roots=settings.roots,
+                log_format=settings.log_format,
+                keep_alive_s=settings.keep_alive_s,
+                host_memory_bytes=settings.host_memory_bytes,
+            ),
+            per_device=settings.workers,
         )
+        self._metrics = Metrics()
         self._transfer = TransferFolder(settings.data_dir)
+        self._apart = Apart(timeout_s=settings.probe_timeout_s, processes=LOOKERS)
+        # One, since its open files are what makes the next frame quick.
+        self._player = Apart(timeout_s=settings.probe_timeout_s, processes=1)
         self._scheduler = Scheduler(
             max_queued=settings.max_queued_jobs,
+            max_tasks=settings.max_queued_tasks,
             max_attempts=settings.max_attempts,
             clock=time.monotonic,
         )
         self._dispatcher = Dispatcher(
-            worker=self._worker,
+            workers=self._workers,
             scheduler=self._scheduler,
             jobs=self._jobs,
             edits=self._edits,
+            artifacts=ArtifactStore(settings.store_dir),
+            metrics=self._metrics,
+        )
+        self._housekeeping = Housekeeping(
+            settings,
+            database,
+            edits=self._edits,
+            jobs=self._jobs,
             artifacts=ArtifactStore(settings.store_dir),
         )
 
     async def run(self) -> None:
         self._transfer.open()
         server = self._server()
-        address = self._listen(server)
+        address = listening.listen(server, self._settings)
         self._catch_signals()
         self._dispatcher.recover()
+        close_metrics = self._serve_metrics()
         await self._start_worker()
         await server.start()
+        await self._review.start()
         loop = asyncio.create_task(self._dispatcher.run())
         loop.add_done_callback(lambda _: self._stop.set())
-        self._write_connection_file(address)
+        housekeeping = asyncio.create_task(self._housekeeping.run())
+        self._address = address
+        self._write_connection_file()
         logger.info("listening on %s, data in %s", address, self._settings.data_dir)
         try:
             await self._stop.wait()
         finally:
             logger.info("stopping")
             self._settings.connection_file.unlink(missing_ok=True)
+            housekeeping.cancel()
+            await self._review.stop()
             await self._dispatcher.stop()
             await server.stop(GRACE_S)
             await loop
+            self._apart.close()
+            self._player.close()
+            close_metrics()
             self._transfer.close()
             self._database.close()
+
+    def _serve_metrics(self) -> Callable[[], None]:
+        loop = asyncio.get_running_loop()
+
+        async def figures() -> list[WorkerFigures]:
+            return self._workers.figures()
+
+        def ask() -> list[WorkerFigures]:
+            # From the thread that answers Prometheus; the workers belong to the loop's.
+            return asyncio.run_coroutine_threadsafe(figures(), loop).result(SCRAPE_TIMEOUT_S)
+
+        lanes = {lane.value: partial(self._scheduler.waiting, lane) for lane in Lane}
+        self._metrics.look_at(lanes, ask)
+        port = self._settings.metrics_port
+        return self._metrics.serve(port) if port else lambda: None
 
     async def _start_worker(self) -> None:
         # Before the daemon says that it listens, so that the first call sees the devices.
         try:
-            await self._worker.ensure_started()
+            await self._workers.start()
         except WorkerDiedError:
             logger.warning("the worker did not start; it is tried again when it is needed")
 
     def _server(self) -> grpc.aio.Server:
         limit = self._settings.max_message_bytes
         server = grpc.aio.server(
-            interceptors=[GuardInterceptor(self._token)],
+            interceptors=[listening.guard(self._settings, self._token, self._metrics.refused)],
             options=[
                 ("grpc.max_receive_message_length", limit),
                 ("grpc.max_send_message_length", limit),
@@ -168,7 +248,7 @@ class _Daemon:
             jobs=self._jobs,
             scheduler=self._scheduler,
             dispatcher=self._dispatcher,
-            devices=lambda: self._worker.devices,
+            devices=lambda: self._workers.devices,
         )
         tracking = Tracking(
             self._edits,
@@ -176,26 +256,56 @@ class _Daemon:
             models=ModelStore(self._settings.models_dir),
             model=self._settings.p_mask,
             working_long_side_px=self._settings.working_long_side_px,
+            machine=lambda: machine_of(
+                self._settings, self._workers.devices, self._settings.data_dir
+            ),
         )
+        self._review = self._review_server(tracking, renders)
         server_pb2_grpc.add_ServerServiceServicer_to_server(
-            ServerService(self._settings, self._worker, self._stop.set), server
+            ServerService(self._settings, self._workers, self._dispatcher, self._stop.set), server
         )
         models_pb2_grpc.add_ModelServiceServicer_to_server(
             ModelService(ModelStore(self._settings.models_dir)), server
         )
         edits_pb2_grpc.add_EditServiceServicer_to_server(
-            EditService(self._edits, self._jobs), server
+            EditService(
+                self._edits,
+                self._jobs,
+                self._apart,
+                self._settings.roots,
+                max_edits=self._settings.max_edits,
+            ),
+            server,
         )
-        masks_pb2_grpc.add_MaskServiceServicer_to_server(MaskService(self._edits, tracking), server)
+        masks_pb2_grpc.add_MaskServiceServicer_to_server(
+            MaskService(self._edits, tracking, self._apart), server
+        )
         renders_pb2_grpc.add_RenderServiceServicer_to_server(
-            RenderService(renders, self._dispatcher), server
+            RenderService(renders, self._dispatcher, self._apart, self._settings.roots), server
         )
         jobs_pb2_grpc.add_JobServiceServicer_to_server(
             JobService(self._jobs, renders, self._dispatcher), server
         )
         hosts_pb2_grpc.add_HostServiceServicer_to_server(self._host_service(renders), server)
+        store_pb2_grpc.add_StoreServiceServicer_to_server(
+            StoreService(self._settings.store_dir, self._housekeeping), server
+        )
         _add_health_and_reflection(server)
         return cast(grpc.aio.Server, server)
+
+    def _review_server(self, tracking: Tracking, renders: Renders) -> ReviewServer:
+        return ReviewServer(
+            kept_file=self._settings.data_dir / "review.json",
+            max_request_bytes=self._settings.max_message_bytes,
+            long_side_px=self._settings.review_long_side_px,
+            decode_timeout_s=self._settings.probe_timeout_s,
+            edits=self._edits,
+            jobs=self._jobs,
+            tracking=tracking,
+            renders=renders,
+            dispatcher=self._dispatcher,
+            on_address=self._write_connection_file,
+        )
 
     def _host_service(self, renders: Renders) -> HostService:
         sessions = HostSessions(
@@ -204,52 +314,35 @@ class _Daemon:
             min_free_bytes=self._settings.min_free_disk_bytes,
         )
         sessions.remove_given_up()
-        return HostService(sessions, HostPictures(self._edits, self._jobs, renders), self._transfer)
+        pictures = HostPictures(self._edits, self._jobs, renders, self._player)
+        return HostService(sessions, pictures, self._transfer, Regions(self._transfer))
 
-    def _listen(self, server: grpc.aio.Server) -> str:
-        if self._settings.port < 0 and (socket := _socket_path(self._settings.data_dir)):
-            socket.unlink(missing_ok=True)
-            address = f"unix:{socket}"
-            server.add_insecure_port(address)
-            return address
-        port = max(0, self._settings.port)
-        try:
-            bound = server.add_insecure_port(f"127.0.0.1:{port}")
-        except RuntimeError as error:
-            raise InvalidRequestError(
-                f"port {port} on 127.0.0.1 cannot be listened on: choose another with --port, "
-                "or 0 for any free one"
-            ) from error
-        return f"127.0.0.1:{bound}"
-
-    def _write_connection_file(self, address: str) -> None:
+    def _write_connection_file(self) -> None:
         """Tell clients where to call and with which token; readable by this user alone."""
         content = {
-            "address": address,
+            "address": self._address,
+            "review_address": self._review.address,
             "token": self._token,
             "pid": os.getpid(),
             "version": peanut_daemon.__version__,
             "api_minor": API_MINOR_HIGHEST,
         }
         target = self._settings.connection_file
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".daemon-")  # mode 0600
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-        Path(name).replace(target)
+        part = target.with_name(f".{target.name}.part")
+        try:
+            part.unlink(missing_ok=True)
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(content, file)
+            part.replace(target)
+        except OSError as error:
+            raise output_error(error, target) from error
 
     def _catch_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C raises instead
                 loop.add_signal_handler(number, self._stop.set)
-
-
-def _socket_path(data_dir: Path) -> Path | None:
-    """Where the Unix socket goes; None where the system or its path limit forbids one."""
-    if sys.platform == "win32":
-        return None
-    path = data_dir / "daemon.sock"
-    return path if len(os.fsencode(path)) <= MAX_SOCKET_PATH else None
 
 
 def _add_health_and_reflection(server: grpc.aio.Server) -> None:
@@ -263,6 +356,7 @@ def _add_health_and_reflection(server: grpc.aio.Server) -> None:
             renders_pb2,
             jobs_pb2,
             hosts_pb2,
+            store_pb2,
         )
         for name in module.DESCRIPTOR.services_by_name
     ]

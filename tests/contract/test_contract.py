@@ -18,6 +18,7 @@ from peanut.v1 import (
     models_pb2,
     renders_pb2,
     server_pb2,
+    store_pb2,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +34,7 @@ MODULES = (
     models_pb2,
     renders_pb2,
     server_pb2,
+    store_pb2,
 )
 
 

@@ -1,5 +1,8 @@
 """HostService of a real daemon, as a plugin that sees no files uses it."""
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import grpc
@@ -9,6 +12,8 @@ from support.daemon import point, succeeded, track
 from support.scenes import ground, square_centre, square_mask
 
 from peanut.v1 import frames_pb2, hosts_pb2, hosts_pb2_grpc, renders_pb2
+from peanut_client.shared_memory import SharedRegion
+from peanut_daemon.media import ClipReader
 
 FRAMES, FIRST = 8, 86400
 
@@ -172,3 +177,70 @@ def test_refusals_of_frames(hosts):
     assert code_of(lambda: [hosts.OpenHostSession(other)]) is code.INVALID_ARGUMENT
     request = hosts_pb2.FinishHostSessionRequest(session_id="session-refused")
     assert code_of(lambda: hosts.FinishHostSession(request)) is code.OUT_OF_RANGE
+
+
+def test_frames_and_pictures_through_shared_memory(hosts, client):
+    frames = shot()
+    frame_bytes = frames[0].nbytes
+    hosts.OpenHostSession(opening("session-shared", frames))
+    with SharedRegion(client, 2 * frame_bytes) as region:
+
+        def requests():
+            for k, frame in enumerate(frames):
+                at = k % 2 * frame_bytes
+                region.memory[at : at + frame_bytes] = frame.tobytes()
+                yield hosts_pb2.PutHostFramesRequest(
+                    session_id="session-shared", time=FIRST + k, region=region.rows(at)
+                )
+
+        for request in requests():
+            hosts.PutHostFrames(iter([request]))
+        *_, last = hosts.FinishHostSession(
+            hosts_pb2.FinishHostSessionRequest(session_id="session-shared")
+        )
+        with ClipReader(Path(last.session.clip_path)) as reader:
+            read = [frame.to_rgb() for frame in reader.frames(reader.frame_range)]
+        assert np.array_equal(np.stack(read), frames)
+
+        edit = client.create_edit(last.session.clip_path)
+        track(client, edit.id, point(*square_centre(0)))
+        wanted = {
+            "edit_id": edit.id,
+            "frame_index": 3,
+            "view": hosts_pb2.HOST_VIEW_MASK,
+            "sample": hosts_pb2.HOST_SAMPLE_U8,
+        }
+        in_chunks = picture(hosts, **wanted)
+        answers = list(
+            hosts.GetHostPicture(hosts_pb2.GetHostPictureRequest(**wanted, into=region.rows(5)))
+        )
+        assert [answer.in_region for answer in answers] == [True]
+        shared = region.memory[5 : 5 + in_chunks.nbytes]
+        assert np.array_equal(np.frombuffer(shared, np.uint8).reshape(in_chunks.shape), in_chunks)
+
+
+HOLDING = """
+import sys
+from pathlib import Path
+from peanut_client import PeanutClient, load_settings
+from peanut_client.shared_memory import SharedRegion
+client = PeanutClient(start=False, settings=load_settings({"PEANUT_DATA_DIR": sys.argv[1]}))
+region = SharedRegion(client, 4096)
+print(region.rows().region_id, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_shared_memory_goes_with_the_client_that_held_it(daemon, hosts):
+    command = [sys.executable, "-c", HOLDING, str(daemon.data_dir)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as holder:
+        region_id = holder.stdout.readline().strip()
+        opened = hosts_pb2.OpenHostSessionRequest(session_id="session-folders")
+        path = Path(hosts.OpenHostSession(opened).session.transfer_dir) / region_id
+        assert path.stat().st_size == 4096
+        holder.kill()
+    deadline = time.monotonic() + 20
+    while path.exists():
+        assert time.monotonic() < deadline, "it is still there"
+        time.sleep(0.01)

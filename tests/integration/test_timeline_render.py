@@ -16,12 +16,13 @@ import av
 import cv2
 import opentimelineio as otio
 import pytest
-from support.clips import FFV1, HEIGHT, WIDTH, make_clip, number_in, numbered_frame
+from support.clips import HEIGHT, WIDTH, make_clip, number_in, numbered_frame
 from support.mlt import write_mlt
 from support.timelines import clip, gap, timeline
 
 from peanut_daemon.edits.timeline import Replacement, build_result
 from peanut_daemon.edits.timeline_apply import apply
+from peanut_daemon.media import CODECS, ColourTags, OutputFormat, SourceFrame, writer_of
 from peanut_daemon.media.probe import probe
 from peanut_daemon.media.rate import Rate
 from peanut_models.ranges import FrameRange
@@ -39,19 +40,21 @@ MARK = 128
 
 @pytest.fixture(params=CASES)
 def cut(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Rate]:
+    return cut_with(tmp_path, request.param, "ffv1")
+
+
+def cut_with(tmp_path: Path, case: str, codec: str) -> tuple[Path, Rate]:
     """A gap, frames 10 to 69 of a clip, and the result over its frames 30 to 53."""
-    rate, label = CASES[request.param]
+    rate, label = CASES[case]
     unit = rate.fraction
     source = probe(make_clip(tmp_path / "a.mov", rate=unit, frames=80, timecode=label))
     assert source.start_timecode is not None
     start = source.start_timecode.frame_number
-    new = make_clip(
-        tmp_path / "new.mkv",
-        **FFV1,
-        rate=unit,
-        timecode=(source.start_timecode + HELD.start).label,
-        pictures=[numbered_frame(MARK + k, "yuv420p") for k in range(HELD.start, HELD.end)],
-    )
+    new = tmp_path / f"new{CODECS[codec].suffix}"
+    with writer_of(new, codec, OutputFormat.of(source, first_frame=HELD.start)) as writer:
+        for k in HELD:
+            frame = numbered_frame(MARK + k, "yuv420p")
+            writer.write(SourceFrame(k, Fraction(k), frame, ColourTags()))
     shown = clip(source.path, rate=unit, start=start, frames=80, first=FIRST, length=SHOWN)
     made = timeline(unit, start, ("Video 1", "Video", [gap(7, unit), shown]))
     otio.adapters.write_to_file(made, str(tmp_path / "cut.otio"))
@@ -66,9 +69,17 @@ def expected() -> list[int]:
 
 
 def test_mlt_renders_every_frame_in_its_place(cut: tuple[Path, Rate], tmp_path: Path) -> None:
+    check_in_mlt(*cut, tmp_path)
+
+
+@pytest.mark.parametrize("codec", ["prores_hq", "h264", "h265_10"])
+def test_mlt_finds_every_frame_of_a_codec(codec: str, tmp_path: Path) -> None:
+    check_in_mlt(*cut_with(tmp_path, "29.97 drop", codec), tmp_path)
+
+
+def check_in_mlt(path: Path, rate: Rate, tmp_path: Path) -> None:
     if shutil.which("melt") is None:
         pytest.skip("no melt here: apt-get install --no-install-recommends melt")
-    path, rate = cut
     made: Any = otio.adapters.read_from_file(str(path))
     total = write_mlt(made, tmp_path / "cut.mlt", rate, width=WIDTH, height=HEIGHT)
     rendered = tmp_path / "rendered.mkv"
@@ -90,9 +101,23 @@ def test_mlt_renders_every_frame_in_its_place(cut: tuple[Path, Rate], tmp_path: 
 
 
 def test_blender_renders_every_frame_in_its_place(cut: tuple[Path, Rate], tmp_path: Path) -> None:
+    check_in_blender(cut[0], tmp_path)
+
+
+@pytest.mark.parametrize("codec", ["prores_hq", "h265_10"])
+@pytest.mark.slow
+def test_blender_finds_every_frame_of_a_codec(
+    codec: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    asked = request.config.getoption("markexpr")
+    if "slow" not in asked or "not slow" in asked:
+        pytest.skip("Blender takes 6 s for each: pytest -m slow")
+    check_in_blender(cut_with(tmp_path, "23.976", codec)[0], tmp_path)
+
+
+def check_in_blender(path: Path, tmp_path: Path) -> None:
     if shutil.which("blender") is None:
         pytest.skip("no Blender here: apt-get install --no-install-recommends blender")
-    path, _ = cut
     command = ["blender", "-b", "--factory-startup", "-P", str(SCRIPT), "--"]
     subprocess.run(
         [*command, str(path), str(tmp_path)], capture_output=True, check=True, timeout=110

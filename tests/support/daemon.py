@@ -16,9 +16,10 @@ from peanut_daemon.hosts.transfer import TransferFolder
 class RunningDaemon:
     """Starts on entry; may be killed and started again on the same data folder."""
 
-    def __init__(self, data_dir: Path, **settings) -> None:
+    def __init__(self, data_dir: Path, *, environment=None, **settings) -> None:
         self.data_dir = data_dir
         self._settings = {f"PEANUT_{name.upper()}": str(v) for name, v in settings.items()}
+        self._settings |= environment or {}
         self._process = None
 
     def __enter__(self):

@@ -31,6 +31,8 @@ from peanut.v1 import (
     renders_pb2_grpc,
     server_pb2,
     server_pb2_grpc,
+    store_pb2,
+    store_pb2_grpc,
 )
 
 FRAME_COUNT = 10
@@ -45,6 +47,7 @@ class FakeService(
     models_pb2_grpc.ModelServiceServicer,
     renders_pb2_grpc.RenderServiceServicer,
     server_pb2_grpc.ServerServiceServicer,
+    store_pb2_grpc.StoreServiceServicer,
 ):
     """Remembers what was asked, and answers as told."""
 
@@ -67,6 +70,14 @@ class FakeService(
         self.lost_frames: set[int] = set()
         self.edits: dict[str, edits_pb2.Edit] = {}
         self.jobs: dict[str, jobs_pb2.Job] = {}
+        self.store = store_pb2.Store(
+            folder=str(data_dir / "store"),
+            artifacts=4,
+            size_bytes=700 * 2**20,
+            needed_bytes=200 * 2**20,
+            budget_bytes=50 * 2**30,
+            free_bytes=80 * 2**30,
+        )
         self.shut_down = threading.Event()
 
     def named(self, rpc: str) -> list[Any]:
@@ -191,6 +202,10 @@ class FakeService(
         self._called("ApproveMasks", request, context)
         return masks_pb2.ApproveMasksResponse(approval=edits_pb2.Approval(matte_hash="abc"))
 
+    def DrawMatteEdge(self, request: Any, context: Any) -> masks_pb2.DrawMatteEdgeResponse:  # noqa: N802
+        self._called("DrawMatteEdge", request, context)
+        return masks_pb2.DrawMatteEdgeResponse(png=PNG)
+
     # --- renders and jobs ---
 
     def StartRender(self, request: Any, context: Any) -> renders_pb2.StartRenderResponse:  # noqa: N802
@@ -263,6 +278,23 @@ class FakeService(
         job.state = jobs_pb2.JOB_STATE_QUEUED
         return jobs_pb2.ResumeJobResponse(job=job)
 
+    def DeleteJob(self, request: Any, context: Any) -> jobs_pb2.DeleteJobResponse:  # noqa: N802
+        self._called("DeleteJob", request, context)
+        del self.jobs[self._job(request.job_id, context).id]
+        return jobs_pb2.DeleteJobResponse()
+
+    # --- the store ---
+
+    def GetStore(self, request: Any, context: Any) -> store_pb2.GetStoreResponse:  # noqa: N802
+        self._called("GetStore", request, context)
+        return store_pb2.GetStoreResponse(store=self.store)
+
+    def CleanStore(self, request: Any, context: Any) -> store_pb2.CleanStoreResponse:  # noqa: N802
+        self._called("CleanStore", request, context)
+        return store_pb2.CleanStoreResponse(
+            store=self.store, removed_artifacts=1, removed_leftovers=2, freed_bytes=3 * 2**20
+        )
+
 
 def refuse(context: grpc.ServicerContext, code: grpc.StatusCode, error: errors_pb2.Error) -> None:
     """End a call the way the daemon does."""
@@ -288,6 +320,7 @@ class FakeDaemon:
             models_pb2_grpc.add_ModelServiceServicer_to_server,
             renders_pb2_grpc.add_RenderServiceServicer_to_server,
             server_pb2_grpc.add_ServerServiceServicer_to_server,
+            store_pb2_grpc.add_StoreServiceServicer_to_server,
         ):
             add(self.service, self._server)
         self.port = self._server.add_insecure_port("127.0.0.1:0")
@@ -312,6 +345,7 @@ class FakeDaemon:
         }
         part = self.data_dir / "daemon.json.part"
         part.write_text(json.dumps(fields), encoding="utf-8")
+        part.chmod(0o600)
         part.replace(self.data_dir / "daemon.json")
 
     def stop(self, grace_s: float = 0) -> None:

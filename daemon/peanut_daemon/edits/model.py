@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from peanut_daemon.errors import InvalidRequestError, MaskSizeError, PromptError
 from peanut_daemon.media import ClipInfo
 from peanut_models.errors import FrameRangeError
+from peanut_models.matte import EFFECT_FEATHER_PX, MatteShape, TargetKind
 from peanut_models.ranges import FrameRange
 
 MAX_GROW_PX = 256
+# The outline of a proxy mask lies a few source pixels off; a wide search finds other edges.
+MAX_REFINE_PX = 32
 # What text encoders read is far less; more is a paste by mistake.
 MAX_TEXT_CHARACTERS = 1000
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -66,17 +69,21 @@ class Target:
         id: given by the client, unique within its edit.
         name: what people call it; may be empty.
         prompts: what the user said about it, in order.
+        enabled: whether it counts for the matte.
         mask_frames: frames that have the mask that follows from these prompts.
         revision: counts the changes of its prompts; undo goes back in it.
         last_revision: how far redo can go.
+        kind: what its mask means for the matte; None in a request: as it was, else an object.
     """
 
     id: str
     name: str
     prompts: tuple[Prompt, ...]
+    enabled: bool = True
     mask_frames: int = 0
     revision: int = 0
     last_revision: int = 0
+    kind: TargetKind | None = TargetKind.OBJECT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,21 +100,49 @@ class MaskFrame:
     doubt: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class FrozenMask:
+    """A mask as it was when its matte was approved: 1-bit PNG."""
+
+    png: bytes
+    kind: TargetKind = TargetKind.OBJECT
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """A frozen matte: the union of all masks, grown by `grow_px`, its outer `feather_px` fading."""
+    """A frozen matte: all masks, and how they become a matte (`peanut_models.matte.matte_of`)."""
 
     matte_hash: str
     grow_px: int
     feather_px: int
     approved_at: float
+    refine_px: int = 0
+    effect_feather_px: int = EFFECT_FEATHER_PX
 
-    def __post_init__(self) -> None:
-        for name, value in (("grow_px", self.grow_px), ("feather_px", self.feather_px)):
-            if not 0 <= value <= MAX_GROW_PX:
-                raise InvalidRequestError(
-                    f"{name} is {value}: it must be between 0 and {MAX_GROW_PX} source pixels"
-                )
+    @property
+    def shape(self) -> MatteShape:
+        """The settings alone."""
+        return MatteShape(
+            grow_px=self.grow_px,
+            feather_px=self.feather_px,
+            refine_px=self.refine_px,
+            effect_feather_px=self.effect_feather_px,
+        )
+
+
+def check_shape(shape: dict[str, int]) -> MatteShape:
+    """The settings of a matte as a request gives them.
+
+    Raises:
+        InvalidRequestError: one is out of bounds.
+    """
+    for name, value in shape.items():
+        limit = MAX_REFINE_PX if name == "refine_px" else MAX_GROW_PX
+        if not 0 <= value <= limit:
+            raise InvalidRequestError(
+                f"{name} is {value}: it must be between 0 and {limit} source pixels"
+            )
+    return MatteShape(**shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,10 +272,31 @@ def png_size(png: bytes) -> tuple[int, int] | None:
     return width, height
 
 
-def matte_hash(masks: Iterable[MaskFrame], grow_px: int, feather_px: int) -> str:
-    """Hash over all that makes a matte; equal hashes mean equal mattes."""
-    digest = hashlib.sha256(f"matte/1 grow {grow_px} feather {feather_px}".encode())
+def matte_hash(
+    masks: Iterable[MaskFrame], kinds: Mapping[str, TargetKind], shape: MatteShape
+) -> str:
+    """Hash over all that makes a matte; equal hashes mean equal mattes.
+
+    Args:
+        masks: of all targets that count.
+        kinds: of these targets, by id.
+        shape: how the masks become a matte.
+    """
+    digest = hashlib.sha256(f"matte/1 {shape_label(shape, kinds.values())}".encode())
     for mask in sorted(masks, key=lambda m: (m.frame_index, m.target_id)):
-        digest.update(f" {mask.frame_index} {mask.target_id} {len(mask.png)} ".encode())
+        kind = kinds[mask.target_id]
+        # Objects are not named, so that mattes of before there were others keep their hash.
+        named = "" if kind is TargetKind.OBJECT else f"{kind.value} "
+        digest.update(f" {mask.frame_index} {mask.target_id} {named}{len(mask.png)} ".encode())
         digest.update(mask.png)
     return digest.hexdigest()
+
+
+def shape_label(shape: MatteShape, kinds: Iterable[TargetKind]) -> str:
+    """The settings that count for a matte with these kinds, in words for hashes."""
+    label = f"grow {shape.grow_px} feather {shape.feather_px}"
+    if shape.refine_px:
+        label += f" refine {shape.refine_px}"
+    if TargetKind.EFFECT in kinds:
+        label += f" effects {shape.effect_feather_px}"
+    return label

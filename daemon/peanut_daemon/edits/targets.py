@@ -9,10 +9,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from peanut_daemon.database import Journal
+from peanut_daemon.edits.changes import Changes, EditChanged, MasksMoved, MaskStored
 from peanut_daemon.edits.corrections import affected
 from peanut_daemon.edits.model import Box, MaskFrame, PaintedMask, Point, Prompt, Target, Text
 from peanut_daemon.errors import NothingToUndoError
+from peanut_models.matte import TargetKind
 from peanut_models.ranges import FrameRange
 
 # Changes that can be taken back; older masks are thrown away.
@@ -34,8 +38,9 @@ _CURRENT = """
 class TargetStore:
     """All targets of one daemon's edits."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: Journal, changes: Changes) -> None:
         self._db = database
+        self._changes = changes
 
     def of_edit(self, edit_id: str, frame_range: FrameRange) -> tuple[Target, ...]:
         """The targets of an edit in the order in which they were made."""
@@ -59,9 +64,11 @@ class TargetStore:
             id=target_id,
             name=row["name"],
             prompts=self._prompts(edit_id, target_id, row["revision"]),
+            enabled=bool(row["enabled"]),
             mask_frames=len(self._masked(edit_id, target_id, frame_range) - pending),
             revision=row["revision"],
             last_revision=row["revision"] if row["last"] is None else row["last"],
+            kind=TargetKind(row["kind"]),
         )
 
     def revise(self, edit_id: str, target: Target, frame_range: FrameRange) -> Target:
@@ -69,15 +76,20 @@ class TargetStore:
 
         Masks that the change cannot affect stay; the others are pending until `put_mask` or
         `settle`. What was taken back before can be redone no more. The same prompts again change
-        nothing.
+        nothing but name and kind.
         """
         old = self.find(edit_id, target.id, frame_range)
+        kind = target.kind or (old and old.kind) or TargetKind.OBJECT
         if old is not None and old.prompts == target.prompts:
-            self._db.execute(
-                "UPDATE targets SET name = ? WHERE edit_id = ? AND id = ?",
-                (target.name, edit_id, target.id),
-            )
-            return old
+            with self._db.transaction():
+                self._db.execute(
+                    "UPDATE targets SET name = ?, kind = ? WHERE edit_id = ? AND id = ?",
+                    (target.name, kind.value, edit_id, target.id),
+                )
+                if kind is not old.kind:
+                    self._withdraw_approval(edit_id)
+            self._changes.tell(EditChanged(edit_id))
+            return replace(old, name=target.name, kind=kind)
         if old is None:
             revision, pending = 0, frozenset(frame_range)
         else:
@@ -85,13 +97,12 @@ class TargetStore:
             pending = affected(frame_range, old.prompts, target.prompts)
             pending |= self.pending(edit_id, target.id)
             pending |= set(frame_range) - self._masked(edit_id, target.id, frame_range)
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._db.transaction():
             self._db.execute(
-                "INSERT INTO targets (edit_id, id, name, revision) VALUES (?, ?, ?, ?) "
+                "INSERT INTO targets (edit_id, id, name, revision, kind) VALUES (?, ?, ?, ?, ?) "
                 "ON CONFLICT (edit_id, id) DO UPDATE SET name = excluded.name, "
-                "revision = excluded.revision",
-                (edit_id, target.id, target.name, revision),
+                "revision = excluded.revision, kind = excluded.kind",
+                (edit_id, target.id, target.name, revision, kind.value),
             )
             self._forget(edit_id, target.id, revision)
             self._db.executemany(
@@ -106,6 +117,7 @@ class TargetStore:
                 [(edit_id, target.id, revision, k) for k in sorted(pending)],
             )
             self._withdraw_approval(edit_id)
+        self._changes.tell(EditChanged(edit_id))
         revised = self.find(edit_id, target.id, frame_range)
         assert revised is not None
         return revised
@@ -132,21 +144,41 @@ class TargetStore:
                 f"nothing to {what} on target {target_id!r}: it is at revision {target.revision} "
                 f"of {target.last_revision}, and the last {KEPT_REVISIONS} are kept"
             )
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._db.transaction():
             self._db.execute(
                 "UPDATE targets SET revision = ? WHERE edit_id = ? AND id = ?",
                 (wanted, edit_id, target_id),
             )
             self._withdraw_approval(edit_id)
+        self._changes.tell(MasksMoved(edit_id, target_id))
+        self._changes.tell(EditChanged(edit_id))
         moved = self.find(edit_id, target_id, frame_range)
         assert moved is not None
         return moved
 
+    def enable(self, edit_id: str, target_id: str, enabled: bool) -> None:
+        """Let a target count for the matte, or leave it out of it; the approval falls."""
+        with self._db.transaction():
+            self._db.execute(
+                "UPDATE targets SET enabled = ? WHERE edit_id = ? AND id = ?",
+                (enabled, edit_id, target_id),
+            )
+            self._withdraw_approval(edit_id)
+        self._changes.tell(EditChanged(edit_id))
+
+    def remove(self, edit_id: str, target_id: str) -> None:
+        """Forget a target with its prompts and masks; the approval falls."""
+        with self._db.transaction():
+            self._db.execute(
+                "DELETE FROM targets WHERE edit_id = ? AND id = ?", (edit_id, target_id)
+            )
+            self._withdraw_approval(edit_id)
+        self._changes.tell(MasksMoved(edit_id, target_id))
+        self._changes.tell(EditChanged(edit_id))
+
     def put_mask(self, edit_id: str, mask: MaskFrame) -> None:
         """Store the mask of a frame for the target's current revision."""
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._db.transaction():
             self._db.execute(
                 "INSERT OR REPLACE INTO masks SELECT edit_id, id, ?, revision, ?, ?, ? "
                 "FROM targets WHERE edit_id = ? AND id = ?",
@@ -155,10 +187,12 @@ class TargetStore:
             self._resolve(
                 edit_id, mask.target_id, FrameRange(mask.frame_index, mask.frame_index + 1)
             )
+        self._changes.tell(MaskStored(edit_id, mask))
 
     def settle(self, edit_id: str, target_id: str, frames: FrameRange) -> None:
         """Frames that keep the masks they have: the change does not reach them."""
         self._resolve(edit_id, target_id, frames)
+        self._changes.tell(EditChanged(edit_id))
 
     def masks(
         self, edit_id: str, frame_range: FrameRange, target_id: str = ""
@@ -181,6 +215,33 @@ class TargetStore:
                 confidence=row["confidence"],
                 doubt=row["doubt"],
             )
+
+    def before(self, edit_id: str, target_id: str, frames: FrameRange) -> dict[int, bytes]:
+        """PNGs of the masks that held before the last change of the prompts.
+
+        Not those of frames that were still to be computed then: they follow from older prompts.
+        """
+        rows = self._db.execute(
+            "SELECT m.frame_index, m.png FROM masks AS m JOIN targets AS t "
+            "ON t.edit_id = m.edit_id AND t.id = m.target_id "
+            "WHERE m.edit_id = :edit AND m.target_id = :target "
+            "AND m.frame_index >= :start AND m.frame_index < :end AND m.revision < t.revision "
+            "AND NOT EXISTS (SELECT 1 FROM pending_masks AS p WHERE p.edit_id = m.edit_id AND "
+            "p.target_id = m.target_id AND p.revision = t.revision - 1 "
+            "AND p.frame_index = m.frame_index) ORDER BY m.revision",
+            {"edit": edit_id, "target": target_id, "start": frames.start, "end": frames.end},
+        )
+        return {row["frame_index"]: row["png"] for row in rows}
+
+    def begun(self, edit_id: str, target_id: str) -> frozenset[int]:
+        """Frames whose mask was computed for the current prompts: by a pass that was cut off."""
+        rows = self._db.execute(
+            "SELECT m.frame_index FROM masks AS m JOIN targets AS t ON t.edit_id = m.edit_id "
+            "AND t.id = m.target_id AND m.revision = t.revision "
+            "WHERE m.edit_id = ? AND m.target_id = ?",
+            (edit_id, target_id),
+        )
+        return frozenset(row["frame_index"] for row in rows.fetchall())
 
     def pending(self, edit_id: str, target_id: str) -> frozenset[int]:
         """Frames whose mask does not follow from the current prompts yet."""

@@ -44,7 +44,7 @@ from peanut_daemon.edits.timeline_replace import (
 from peanut_daemon.edits.timeline_times import otio_time, plain, rate_of, seconds
 from peanut_daemon.edits.timeline_write import write_otio
 from peanut_daemon.errors import InvalidRequestError
-from peanut_daemon.media.probe import ClipInfo
+from peanut_daemon.media.clip import ClipInfo
 from peanut_daemon.media.rate import Rate
 from peanut_models.ranges import FrameRange
 
@@ -103,6 +103,18 @@ def request_clip_path(source: str | Path) -> Path:
     """
     node = _requested(as_timeline(read_document(source)))
     return media_path(node.item, node.where, folder_of(source))
+
+
+def request_clip_rate(source: str | Path) -> Rate | None:
+    """Frames per second of the image sequence that a request is about; None for any other clip.
+
+    Raises:
+        InvalidRequestError, UnsupportedMediaError, MediaNotFoundError: as `request_to_range`.
+    """
+    reference = _requested(as_timeline(read_document(source))).item.media_reference
+    if not isinstance(reference, otio.schema.ImageSequenceReference) or reference.rate <= 0:
+        return None
+    return Rate.snapped(reference.rate)
 
 
 def request_to_range(source: str | Path, *, media: ClipInfo | None = None) -> TimelineRequest:

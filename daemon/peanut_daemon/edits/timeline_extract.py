@@ -29,7 +29,7 @@ from peanut_daemon.edits.timeline_read import folder_of
 from peanut_daemon.edits.timeline_times import otio_range, plain, seconds
 from peanut_daemon.edits.timeline_write import write_otio
 from peanut_daemon.errors import InvalidRequestError
-from peanut_daemon.media.probe import ClipInfo
+from peanut_daemon.media.clip import ClipInfo
 from peanut_daemon.media.rate import Rate
 from peanut_daemon.media.timecode import Timecode
 
@@ -197,4 +197,4 @@ def _request(timeline: Any, node: Node, shown: Shown, media: ClipInfo | None) ->
 
 
 def _is_active(clip: Any, reference: Any) -> bool:
-    return bool(reference.target_url == clip.media_reference.target_url)
+    return bool(reference.target_url == getattr(clip.media_reference, "target_url", None))

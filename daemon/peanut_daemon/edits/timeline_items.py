@@ -14,7 +14,7 @@ import opentimelineio as otio
 from peanut_daemon.edits.address import path_from_address
 from peanut_daemon.edits.timeline_times import FRAME_TOLERANCE, rate_of, seconds
 from peanut_daemon.errors import DaemonError, InvalidRequestError, UnsupportedMediaError
-from peanut_daemon.media.probe import ClipInfo
+from peanut_daemon.media.clip import ClipInfo
 from peanut_daemon.media.rate import Rate
 from peanut_models.errors import FrameRangeError
 from peanut_models.ranges import FrameRange
@@ -165,14 +165,13 @@ def media_path(clip: Any, where: str, folder: Path | None) -> Path:
     """The file that a clip shows.
 
     Raises:
-        UnsupportedMediaError: an image sequence, a generator, or a file on another machine.
+        UnsupportedMediaError: a generator, a sequence that leaves out files, or a file on another
+            machine.
         InvalidRequestError: no media.
     """
     reference = clip.media_reference
     if isinstance(reference, otio.schema.ImageSequenceReference):
-        raise UnsupportedMediaError(
-            f"clip {where} is an image sequence: convert it to a movie (FFV1 or ProRes) first"
-        )
+        return _sequence_path(reference, clip, where, folder)
     if isinstance(reference, otio.schema.GeneratorReference):
         raise UnsupportedMediaError(
             f"clip {where} is a generator, which has no media: render it to a movie first"
@@ -183,6 +182,22 @@ def media_path(clip: Any, where: str, folder: Path | None) -> Path:
             f"clip {where} refers to no media file: relink it and send it again"
         )
     return path_from_address(url, clip.name, folder)
+
+
+def _sequence_path(reference: Any, clip: Any, where: str, folder: Path | None) -> Path:
+    if reference.frame_step != 1:
+        raise UnsupportedMediaError(
+            f"clip {where} is an image sequence of which it shows one file in "
+            f"{reference.frame_step}: write out the files that it shows first"
+        )
+    if not reference.target_url_base:
+        raise InvalidRequestError(
+            f"clip {where} refers to no folder of images: relink it and send it again"
+        )
+    digits = reference.frame_zero_padding
+    place = f"%0{digits}d" if digits > 1 else "%d"
+    name = f"{reference.name_prefix}{place}{reference.name_suffix}"
+    return path_from_address(reference.target_url_base, clip.name, folder) / name
 
 
 def available(clip: Any, where: str, media: ClipInfo | None) -> tuple[Rate, int, int | None]:

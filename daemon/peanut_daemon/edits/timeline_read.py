@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def folder_of(source: str | Path) -> Path | None:
 def timelines_in(root: Any) -> Iterator[Any]:
     """All timelines of a document; clips and stacks that lie there alone are wrapped in one."""
     if isinstance(root, otio.schema.Timeline):
-        yield root
+        yield _with_tracks(root)
     elif isinstance(root, otio.schema.SerializableCollection):
         for child in root:
             yield from timelines_in(child)
@@ -97,7 +98,7 @@ def as_timeline(root: Any) -> Any:
         InvalidRequestError: it is something else.
     """
     if isinstance(root, otio.schema.Timeline):
-        return root
+        return _with_tracks(root)
     if isinstance(root, otio.schema.Clip):
         return timeline_around(root)
     raise InvalidRequestError(
@@ -114,14 +115,24 @@ def timeline_around(clip: Any) -> Any:
     return timeline
 
 
+def _with_tracks(timeline: Any) -> Any:
+    if timeline.tracks is None:
+        raise InvalidRequestError(
+            f"timeline {timeline.name!r} has no tracks: export it again, or send a Clip"
+        )
+    return timeline
+
+
 def _schema_of(root: Any) -> str:
     return str(getattr(root, "original_schema_name", type(root).__name__))
 
 
 def _from_json(text: str, what: str) -> Any:
     try:
+        # Python's own parser first: it bounds how deep the text is nested, and OTIO's overflows.
+        json.loads(text)
         return otio.adapters.read_from_string(text, "otio_json")
-    except (otio.exceptions.OTIOError, ValueError, RuntimeError, TypeError) as error:
+    except (otio.exceptions.OTIOError, ValueError, RuntimeError, TypeError, LookupError) as error:
         raise InvalidRequestError(
             f"{what} is not OpenTimelineIO JSON ({error}): export the timeline as .otio"
         ) from error

@@ -24,8 +24,9 @@ from peanut_daemon.edits.timeline_times import (
     rate_of,
     seconds,
 )
-from peanut_daemon.media.probe import ClipInfo
+from peanut_daemon.media.clip import ClipInfo
 from peanut_daemon.media.rate import Rate
+from peanut_daemon.media.sequence import pattern_of
 from peanut_models.ranges import FrameRange
 
 TRACK_NAME = "PEANUT"
@@ -71,7 +72,9 @@ def original_clip(clip: ClipInfo, frame_range: FrameRange) -> Any:
     start = timecode_frame(clip, 0)
     return otio.schema.Clip(
         name=clip.path.name,
-        media_reference=reference_to(clip.path, start, clip.frame_count, clip.rate),
+        media_reference=reference_to(
+            clip.path, start, clip.frame_count, clip.rate, first_number=clip.first_number
+        ),
         source_range=otio_range(start + frame_range.start, len(frame_range), clip.rate),
     )
 
@@ -93,7 +96,15 @@ def replacement_clip(original: Any, clip: ClipInfo, replacement: Replacement) ->
             otio_time(start, rate), otio_time(shown.duration.value, rate)
         ),
     )
-    references = {DEFAULT_MEDIA: reference_to(replacement.path, first, len(held), clip.rate)}
+    references = {
+        DEFAULT_MEDIA: reference_to(
+            replacement.path,
+            first,
+            len(held),
+            clip.rate,
+            first_number=clip.first_number + held.start,
+        )
+    }
     if replacement.matte_path is not None:
         references["matte"] = reference_to(replacement.matte_path, first, len(held), clip.rate)
     result.set_media_references(references, DEFAULT_MEDIA)
@@ -125,8 +136,32 @@ def clip_facts(clip: ClipInfo, frame_range: FrameRange) -> dict[str, Any]:
     }
 
 
-def reference_to(path: Path, start: int, frames: int, rate: Rate) -> Any:
-    """A media reference to a file whose first frame has the timecode `start`."""
+def reference_to(path: Path, start: int, frames: int, rate: Rate, *, first_number: int = 0) -> Any:
+    """A media reference to a clip whose first frame has the timecode `start`.
+
+    Args:
+        path: a file, or the pattern of an image sequence.
+        start: counted in frames.
+        frames: of the clip.
+        rate: of the clip.
+        first_number: of the first file of a sequence.
+    """
+    sequence = pattern_of(path)
+    if sequence is not None:
+        # The shape and the name that Resolve gives them.
+        images = otio.schema.ImageSequenceReference(
+            target_url_base=str(sequence.folder),
+            name_prefix=sequence.prefix,
+            name_suffix=sequence.suffix,
+            start_frame=first_number,
+            rate=float(rate),
+            frame_zero_padding=sequence.digits,
+            available_range=otio_range(start, frames, rate),
+        )
+        first, last = first_number, first_number + frames - 1
+        images.name = f"{sequence.prefix}[{first:0{sequence.digits}d}-{last:0{sequence.digits}d}]"
+        images.name += sequence.suffix
+        return images
     # A bare path, as Resolve writes it: file URLs with spaces are read differently by each host.
     reference = otio.schema.ExternalReference(
         target_url=str(path.absolute()), available_range=otio_range(start, frames, rate)

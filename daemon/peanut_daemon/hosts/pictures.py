@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
+from peanut_daemon.apart import Apart
 from peanut_daemon.deliverable import Deliverable, Outputs
-from peanut_daemon.edits.model import Edit
+from peanut_daemon.edits.model import Edit, FrozenMask
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.errors import InvalidRequestError, JobStateError, NotApprovedError
+from peanut_daemon.hosts import reading
 from peanut_daemon.jobs.model import Job, JobState
 from peanut_daemon.jobs.renders import Renders
 from peanut_daemon.jobs.store import JobStore
-from peanut_daemon.media import ClipReader, SourceFrame, mask_from_png
 from peanut_models.errors import FrameRangeError
-from peanut_models.matte import matte_of
+from peanut_models.matte import MatteShape
 from peanut_models.ranges import FrameRange
 
 MAX_SIDE_PX = 32768
-# Files that stay open: a host plays one result and its matte, and compares two at most.
-_OPEN_READERS = 4
+
+AS_TRACKED = MatteShape(grow_px=0, feather_px=0, effect_feather_px=0)
 
 
 class View(Enum):
@@ -71,21 +69,21 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Frozen:
-    """The masks of one frame, and by how much their union is grown and feathered."""
+    """The masks of one frame, and how they become its matte."""
 
-    pngs: Sequence[bytes]
-    grow_px: int = 0
-    feather_px: int = 0
+    frame_index: int
+    masks: Sequence[FrozenMask]
+    shape: MatteShape
 
 
 class HostPictures:
     """Looks pictures up and makes them fit."""
 
-    def __init__(self, edits: EditStore, jobs: JobStore, renders: Renders) -> None:
+    def __init__(self, edits: EditStore, jobs: JobStore, renders: Renders, apart: Apart) -> None:
         self._edits = edits
         self._jobs = jobs
         self._renders = renders
-        self._readers = _Readers()
+        self._apart = apart
 
     async def picture(self, wanted: Wanted) -> ndarray:
         """One picture: `h w 1` for masks and matte, else `h w 4`.
@@ -104,33 +102,30 @@ class HostPictures:
         # The journal belongs to this thread; decoding and scaling go to another.
         match wanted.view:
             case View.MASK:
-                parts = [await asyncio.to_thread(_gray, edit, self._masks(edit, wanted))]
+                parts = [await self._gray(edit, self._masks(edit, wanted))]
             case View.MATTE:
-                parts = [await asyncio.to_thread(_gray, edit, self._approved(edit, wanted))]
+                parts = [await self._gray(edit, self._approved(edit, wanted))]
             case View.PLATE:
                 job = self._job(edit, wanted)
                 parts = await self._plate(edit, job, wanted.frame_index)
             case View.RESULT:
                 job = self._job(edit, wanted)
                 frozen = self._frozen_of(job, wanted.frame_index)
-                parts = await asyncio.to_thread(self._result, edit, job, frozen, wanted.frame_index)
+                parts = await self._result(edit, job, frozen, wanted.frame_index)
         size = wanted.size if all(wanted.size) else (edit.clip.width, edit.clip.height)
         return await asyncio.to_thread(_fitted, parts, size, wanted.sample)
-
-    def close(self) -> None:
-        """Let go of all files."""
-        self._readers.close()
 
     def _masks(self, edit: Edit, wanted: Wanted) -> _Frozen:
         frame_index = wanted.frame_index
         frames = FrameRange(frame_index, frame_index + 1)
-        pngs = [mask.png for mask in self._edits.masks(edit.id, frames)]
-        if not edit.targets or len(pngs) < len(edit.targets):
+        counted = sum(target.enabled for target in edit.targets)
+        masks = self._edits.counted_masks(edit, frames).get(frame_index, [])
+        if not counted or len(masks) < counted:
             raise JobStateError(
-                f"frame {frame_index} of edit {edit.id} has masks of {len(pngs)} of "
-                f"{len(edit.targets)} targets: give prompts and let the tracking finish"
+                f"frame {frame_index} of edit {edit.id} has masks of {len(masks)} of "
+                f"{counted} targets: give prompts and let the tracking finish"
             )
-        return _Frozen(pngs)
+        return _Frozen(frame_index, masks, AS_TRACKED)
 
     def _approved(self, edit: Edit, wanted: Wanted) -> _Frozen:
         approval, frame_index = edit.approval, wanted.frame_index
@@ -138,13 +133,14 @@ class HostPictures:
             raise NotApprovedError(
                 f"the matte of edit {edit.id} is not approved: look at its masks and approve them"
             )
-        pngs = self._edits.matte(approval.matte_hash, FrameRange(frame_index, frame_index + 1))
-        return _Frozen(pngs.get(frame_index, []), approval.grow_px, approval.feather_px)
+        return self._frozen(approval.matte_hash, approval.shape, frame_index)
 
     def _frozen_of(self, job: Job, frame_index: int) -> _Frozen:
-        settings = job.settings
-        pngs = self._edits.matte(settings.matte_hash, FrameRange(frame_index, frame_index + 1))
-        return _Frozen(pngs.get(frame_index, []), settings.grow_px, settings.feather_px)
+        return self._frozen(job.settings.matte_hash, job.settings.matte_shape, frame_index)
+
+    def _frozen(self, matte_hash: str, shape: MatteShape, frame_index: int) -> _Frozen:
+        masks = self._edits.matte(matte_hash, FrameRange(frame_index, frame_index + 1))
+        return _Frozen(frame_index, masks.get(frame_index, []), shape)
 
     def _job(self, edit: Edit, wanted: Wanted) -> Job:
         if not wanted.job_id:
@@ -169,80 +165,38 @@ class HostPictures:
             raise JobStateError(
                 f"frame {frame_index} of job {job.id} could not be made: watch the job, try again"
             )
-        matte = await asyncio.to_thread(_gray, edit, self._frozen_of(job, frame_index))
+        matte = await self._gray(edit, self._frozen_of(job, frame_index))
         return [np.ascontiguousarray(rgb[..., ::-1]), matte]
 
-    def _result(self, edit: Edit, job: Job, frozen: _Frozen, frame_index: int) -> list[ndarray]:
+    async def _result(
+        self, edit: Edit, job: Job, frozen: _Frozen, frame_index: int
+    ) -> list[ndarray]:
         if job.state is not JobState.SUCCEEDED:
             raise JobStateError(
                 f"job {job.id} is {job.state.value}: its result is there once it has succeeded"
             )
-        path, first = job.settings.output_path, edit.frame_range.start
-        frame = self._readers.read(path, frame_index - first)
+        path, index = job.settings.output_path, frame_index - edit.frame_range.start
         if job.settings.deliverable is Deliverable.PATCH:
-            return _straight_rgba(frame)
-        return [frame.to_rgb(), self._written_matte(edit, job, frozen, frame_index - first)]
+            return await self._apart.finish(str(path), reading.straight_rgba, path, index)
+        colours = await self._apart.finish(str(path), reading.rgb, path, index)
+        return [*colours, await self._written_matte(edit, job, frozen, index)]
 
-    def _written_matte(
-        self, edit: Edit, job: Job, frozen: _Frozen, frame_index: int
+    async def _written_matte(
+        self, edit: Edit, job: Job, frozen: _Frozen, index: int
     ) -> UInt8[ndarray, "h w 1"]:
         """The matte beside the deliverable: reading it takes a fraction of making it again."""
+        path = Outputs.beside(job.settings.output_path).matte
         try:
-            frame = self._readers.read(Outputs.beside(job.settings.output_path).matte, frame_index)
+            return await self._apart.finish(str(path), reading.gray, path, index)
         except JobStateError:  # Somebody took it away.
-            return _gray(edit, frozen)
-        return np.array(frame.components()[0])[..., None]
+            return await self._gray(edit, frozen)
 
-
-def _gray(edit: Edit, frozen: _Frozen) -> UInt8[ndarray, "h w 1"]:
-    return matte_of(
-        [mask_from_png(png) for png in frozen.pngs],
-        size=(edit.clip.height, edit.clip.width),
-        grow_px=frozen.grow_px,
-        feather_px=frozen.feather_px,
-    )[..., None]
-
-
-class _Readers:
-    """Deliverables that were read from lately, kept open."""
-
-    def __init__(self) -> None:
-        self._open: OrderedDict[tuple[Path, int], ClipReader] = OrderedDict()
-        # A reader is for one thread at a time, and calls come from a pool.
-        self._lock = threading.Lock()
-
-    def read(self, path: Path, frame_index: int) -> SourceFrame:
-        """One frame; a file that was replaced is opened anew.
-
-        Raises:
-            JobStateError: the file is gone.
-        """
-        with self._lock:
-            try:
-                key = (path, path.stat().st_mtime_ns)
-            except OSError as error:
-                raise JobStateError(
-                    f"the deliverable {path} cannot be read ({error.strerror}): render again"
-                ) from error
-            reader = self._open.pop(key, None) or ClipReader(path)
-            self._open[key] = reader
-            while len(self._open) > _OPEN_READERS:
-                self._open.popitem(last=False)[1].close()
-            return reader.read(frame_index)
-
-    def close(self) -> None:
-        """Close all."""
-        with self._lock:
-            while self._open:
-                self._open.popitem()[1].close()
-
-
-def _straight_rgba(frame: SourceFrame) -> list[ndarray]:
-    """A patch's frame; its alpha is the last component, in the code values of its layout."""
-    rgb, alpha = frame.to_rgb(), frame.components()[-1]
-    scale = np.iinfo(rgb.dtype).max / frame.layout.maximum
-    opacity = np.rint(alpha.astype(np.float32) * np.float32(scale)).astype(rgb.dtype)
-    return [rgb, opacity[..., None]]
+    async def _gray(self, edit: Edit, frozen: _Frozen) -> UInt8[ndarray, "h w 1"]:
+        asked = edit.clip, frozen.frame_index, frozen.masks, frozen.shape
+        if frozen.shape.refine_px:
+            # That reads the clip, which anybody may have replaced.
+            return await self._apart.finish(str(edit.clip.path), reading.matte, *asked)
+        return await asyncio.to_thread(reading.matte, *asked)
 
 
 def _fitted(

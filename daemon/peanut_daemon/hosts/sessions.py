@@ -12,15 +12,17 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy import ndarray
 
 from peanut_daemon.errors import DiskFullError, InvalidRequestError, MediaNotFoundError
 from peanut_daemon.hosts.model import HostClip, SessionState, checked_session_id
+from peanut_daemon.hosts.regions import Region, Rows
 from peanut_daemon.hosts.transfer import TransferFolder
 from peanut_daemon.media import ClipWriter, OutputFormat
-from peanut_daemon.media.atomic import output_error
+from peanut_daemon.media.atomic import output_error, write_atomically
 from peanut_models.errors import FrameRangeError
 
 # Frames that nobody made a clip of within this time were given up.
@@ -66,7 +68,7 @@ class HostSessions:
         try:
             (folder / "frames").mkdir(parents=True, exist_ok=True)
             if not facts.is_file():
-                _write_whole(facts, json.dumps(clip.to_dict()).encode())
+                write_atomically(facts, json.dumps(clip.to_dict()).encode())
         except OSError as error:
             raise output_error(error, folder) from error
         return self.state(session_id)
@@ -106,7 +108,6 @@ class HostSessions:
         clip = self._clip(session_id)
         source = self._transfer.given(pixels) if isinstance(pixels, str) else None
         try:
-            clip.check_time(time_)
             size = source.stat().st_size if source is not None else len(pixels)
             if size != clip.frame_bytes:
                 raise InvalidRequestError(
@@ -114,23 +115,49 @@ class HostSessions:
                     f"{clip.width}x{clip.height} RGB of {clip.sample_bytes} byte(s) has "
                     f"{clip.frame_bytes}"
                 )
-            if self.clip_path(session_id).is_file():
-                return  # The clip is made; a host that renders again sends what we have.
-            self._check_room(clip)
-            target = self._frame_path(session_id, time_)
-            try:
-                if source is not None:
-                    shutil.copyfile(source, target.with_suffix(".part"))
-                    target.with_suffix(".part").replace(target)
-                else:
+
+            def write(file: BinaryIO) -> None:
+                if source is None:
                     assert not isinstance(pixels, str)
-                    _write_whole(target, pixels)
-            except OSError as error:
-                target.with_suffix(".part").unlink(missing_ok=True)
-                raise output_error(error, target) from error
+                    file.write(pixels)
+                    return
+                with source.open("rb") as given:
+                    shutil.copyfileobj(given, file)
+
+            self._store(session_id, clip, time_, write)
         finally:
             if source is not None:
                 source.unlink(missing_ok=True)
+
+    def put_rows(self, session_id: str, time_: int, region: Region, rows: Rows) -> None:
+        """Store one frame from shared memory, without a copy of it in ours; raises as `put`."""
+        clip = self._clip(session_id)
+        row_bytes = clip.frame_bytes // max(1, clip.height)
+        self._store(
+            session_id,
+            clip,
+            time_,
+            lambda file: region.copy_to(file, rows, row_bytes, clip.height),
+        )
+
+    def _store(
+        self, session_id: str, clip: HostClip, time_: int, write: Callable[[BinaryIO], None]
+    ) -> None:
+        """Give a frame its name once it is whole."""
+        clip.check_time(time_)
+        if self.clip_path(session_id).is_file():
+            return  # The clip is made; a host that renders again sends what we have.
+        self._check_room(clip)
+        target = self._frame_path(session_id, time_)
+        part = target.with_suffix(".part")
+        try:
+            with part.open("wb") as file:
+                write(file)
+            part.replace(target)
+        except OSError as error:
+            raise output_error(error, target) from error
+        finally:
+            part.unlink(missing_ok=True)
 
     def finish(self, session_id: str, advance: Callable[[int], bool]) -> None:
         """Make the clip, unless it is there.
@@ -184,7 +211,10 @@ class HostSessions:
             ) from error
 
     def _times(self, session_id: str) -> set[int]:
-        return {int(path.stem) for path in (self._folder / session_id / "frames").glob("*.rgb")}
+        # A power cut may leave a frame shorter than it was: it counts as not sent.
+        size = self._clip(session_id).frame_bytes
+        frames = (self._folder / session_id / "frames").glob("*.rgb")
+        return {int(path.stem) for path in frames if path.stat().st_size == size}
 
     def _frame_path(self, session_id: str, time_: int) -> Path:
         return self._folder / session_id / "frames" / f"{time_}.rgb"

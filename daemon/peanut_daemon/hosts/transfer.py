@@ -75,14 +75,21 @@ class TransferFolder:
         return path
 
     def hand_out(self, content: bytes) -> Path:
-        """A new file with that content, which the client deletes."""
+        """A new file with that content, which the client deletes.
+
+        Raises:
+            OutputNotWritableError, DiskFullError: it cannot be written.
+        """
         # It lies where others tidy up, too.
-        self.path.mkdir(mode=0o700, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.path, prefix="picture-")
+        try:
+            self.path.mkdir(mode=0o700, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self.path, prefix="picture-")
+        except OSError as error:
+            raise output_error(error, self.path) from error
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
-        except OSError:
+        except OSError as error:
             Path(name).unlink(missing_ok=True)
-            raise
+            raise output_error(error, self.path) from error
         return Path(name)

@@ -1,7 +1,6 @@
-"""Brings scheduler, journal and worker together: one piece of work at a time, committed when done.
+"""Brings scheduler and workers together: gives each idle worker the next piece of work.
 
-Whatever the worker says is written to the journal before anybody else hears of it. A worker that
-dies costs the piece it was on; the dispatcher starts another and tries that piece again.
+A worker that dies costs the piece it was on; another is started and that piece is tried again.
 """
 
 from __future__ import annotations
@@ -9,67 +8,81 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 import uuid
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from peanut_daemon import log
+from peanut_daemon import context
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.errors import ShuttingDownError
 from peanut_daemon.jobs.model import Job, JobError, JobState, Progress
-from peanut_daemon.jobs.render import RenderWork, commit, pieces_left, task_for
-from peanut_daemon.jobs.scheduler import Lane, Scheduler
+from peanut_daemon.jobs.rendering import RenderRunner
+from peanut_daemon.jobs.scheduler import Lane, Scheduler, Turn
 from peanut_daemon.jobs.store import JobStore
-from peanut_daemon.worker.messages import (
-    Advanced,
-    Cancelled,
-    Committed,
-    Event,
-    Failed,
-    Finished,
-    Task,
-)
-from peanut_daemon.worker.process import WorkerDiedError, WorkerProcess
+from peanut_daemon.metrics import Metrics
+from peanut_daemon.worker.messages import Cancelled, Event, Failed, Task
+from peanut_daemon.worker.pool import PooledWorker, WorkerPool
+from peanut_daemon.worker.process import WorkerDiedError
 from peanut_daemon.worker.store import ArtifactStore
 
 logger = logging.getLogger(__name__)
 
-UNEXPECTED = "InternalError"
-
 
 @dataclass(slots=True)
-class _Interactive:
-    """A task that somebody waits for, and where its events go; None ends them."""
+class InteractiveTask:
+    """A task that somebody waits for.
+
+    Attributes:
+        task: what to do.
+        client: who asked.
+        asked_at_s: when, on the monotonic clock.
+        events: what has come of it; None ends them.
+        running: a worker has it.
+        abandoned: nobody waits any more.
+    """
 
     task: Task
+    client: str
+    asked_at_s: float
     events: asyncio.Queue[Event | None] = field(default_factory=asyncio.Queue)
+    running: bool = False
     abandoned: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What it is about: `track`, `picture` and so on."""
+        return type(self.task).__name__.removesuffix("Task").lower()
 
 
 class Dispatcher:
-    """The one user of the worker."""
+    """The one user of the workers."""
 
     def __init__(
         self,
         *,
-        worker: WorkerProcess,
+        workers: WorkerPool,
         scheduler: Scheduler,
         jobs: JobStore,
         edits: EditStore,
         artifacts: ArtifactStore,
+        metrics: Metrics,
     ) -> None:
-        self._worker = worker
+        self._workers = workers
         self._scheduler = scheduler
         self._jobs = jobs
-        self._edits = edits
-        self._artifacts = artifacts
-        self._interactive: dict[str, _Interactive] = {}
-        self._works: dict[str, RenderWork] = {}
-        self._progress: dict[str, Progress] = {}
-        self._watchers: dict[str, set[asyncio.Event]] = {}
-        self._cancel_wanted: set[str] = set()
-        self._running_id = ""
+        self._metrics = metrics
         self._wake = asyncio.Event()
+        self._renders = RenderRunner(
+            scheduler=scheduler,
+            jobs=jobs,
+            edits=edits,
+            artifacts=artifacts,
+            metrics=metrics,
+            wake=self._wake.set,
+        )
+        self._interactive: dict[str, InteractiveTask] = {}
+        self._under_way: set[asyncio.Task[None]] = set()
         self._stopping = False
 
     # What services call.
@@ -80,29 +93,32 @@ class Dispatcher:
         for job in reversed(unfinished):
             if job.state is JobState.RUNNING:
                 self._jobs.move(job.id, JobState.QUEUED)
-            self._scheduler.add_render(job.id, recovered=True)
+            self._scheduler.add_render(job.id, job.client, recovered=True)
+            self._renders.queued(job)
             logger.info("job %s goes on after a restart", job.id)
 
     def queue(self, job: Job) -> None:
         """Let a stored QUEUED job have its turn."""
-        self._scheduler.add_render(job.id)
-        self._changed(job.id)
+        self._scheduler.add_render(job.id, job.client)
+        self._renders.queued(job)
         self._wake.set()
 
     def cancel(self, job_id: str) -> None:
         """Ask a job to end; at once if it waits, else at the worker's next frame."""
-        job = self._jobs.get(job_id)
-        if job.state is JobState.QUEUED:
-            self._end(job_id, JobState.CANCELLED)
-        elif job.state is JobState.RUNNING and self._running_id == job_id:
-            self._cancel_wanted.add(job_id)
-            self._worker.cancel_current()
-        elif job.state is JobState.RUNNING:
-            self._end(job_id, JobState.CANCELLED)
+        state = self._jobs.get(job_id).state
+        if state.ended:
+            return
+        workers = self._workers.busy_with(job_id)
+        if state is JobState.RUNNING and workers:
+            self._renders.cancel_at_next_frame(job_id)
+            for worker in workers:
+                worker.process.cancel_current()
+        else:
+            self._renders.end(job_id, JobState.CANCELLED)
 
     def progress(self, job: Job) -> Progress:
         """How far a job is now."""
-        return self._progress.get(job.id, job.progress)
+        return self._renders.progress(job)
 
     async def watch(self, job_id: str) -> AsyncGenerator[Job, None]:
         """The job now and at each change, until it has ended.
@@ -111,9 +127,7 @@ class Dispatcher:
             JobNotFoundError: no job has that id.
             ShuttingDownError: the daemon is stopping.
         """
-        changed = asyncio.Event()
-        self._watchers.setdefault(job_id, set()).add(changed)
-        try:
+        with self._renders.watchers.watching(job_id) as changed:
             while True:
                 changed.clear()
                 job = self._jobs.get(job_id)
@@ -125,17 +139,19 @@ class Dispatcher:
                         f"the daemon is stopping; job {job_id} goes on when it is started again"
                     )
                 await changed.wait()
-        finally:
-            self._watchers[job_id].discard(changed)
 
     async def interactive(self, task: Task) -> AsyncGenerator[Event, None]:
         """Have a task done ahead of renders; the last event is Finished or Failed.
 
         Closing the iterator stops the task.
+
+        Raises:
+            QueueFullError: too many wait already.
         """
-        task_id = uuid.uuid4().hex
-        waiting = self._interactive[task_id] = _Interactive(task)
-        self._scheduler.add_interactive(task_id)
+        task_id, client = uuid.uuid4().hex, context.client()
+        self._scheduler.add_interactive(task_id, client)
+        waiting = InteractiveTask(task, client, time.monotonic())
+        self._interactive[task_id] = waiting
         self._wake.set()
         try:
             while (event := await waiting.events.get()) is not None:
@@ -144,155 +160,94 @@ class Dispatcher:
             waiting.abandoned = True
             del self._interactive[task_id]
             self._scheduler.remove(task_id)
-            if self._running_id == task_id:
-                self._worker.cancel_current()
+            for worker in self._workers.busy_with(task_id):
+                worker.process.cancel_current()
+
+    def tasks(self) -> list[InteractiveTask]:
+        """The interactive tasks that wait or run, oldest first."""
+        return list(self._interactive.values())
 
     async def stop(self) -> None:
-        """End the worker; what runs stays in the journal and goes on at the next start."""
+        """End the workers; what runs stays in the journal and goes on at the next start."""
         self._stopping = True
         self._wake.set()
-        self._worker.close()
-        for job_id in list(self._watchers):
-            self._changed(job_id)
+        self._workers.close()
+        self._renders.watchers.all_changed()
 
     # The loop.
 
     async def run(self) -> None:
-        """Give the worker work until `stop`."""
+        """Give the workers work until `stop`."""
         while not self._stopping:
             self._wake.clear()
-            turn = self._scheduler.next_turn()
-            if turn is None:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._scheduler.wait_s() or None)
+            turn = self._next_turn()
+            if turn is not None:
+                self._begin(turn)
                 continue
-            self._running_id = turn.id
-            try:
-                if turn.lane is Lane.INTERACTIVE:
-                    await self._run_interactive(turn.id)
-                else:
-                    token = log.job_id.set(turn.id)
-                    await self._run_render_piece(turn.id)
-                    log.job_id.reset(token)
-            finally:
-                self._running_id = ""
+            rest_s = self._scheduler.rest_s() if self._workers.ready else None
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), rest_s or None)
+        await asyncio.gather(*self._under_way)
 
-    async def _run_interactive(self, task_id: str) -> None:
+    def _next_turn(self) -> Turn | None:
+        if not self._workers.ready:
+            return None
+        workers = self._workers.workers
+        rendering = sum(bool(worker.job_id) for worker in workers)
+        return self._scheduler.next_turn(workers=len(workers), rendering=rendering)
+
+    def _begin(self, turn: Turn) -> None:
+        worker = self._workers.idle(turn.id)
+        worker.take(turn.id, is_job=turn.lane is Lane.RENDER)
+        under_way = asyncio.create_task(self._do(turn, worker))
+        self._under_way.add(under_way)
+        under_way.add_done_callback(self._under_way.discard)
+
+    async def _do(self, turn: Turn, worker: PooledWorker) -> None:
+        try:
+            if turn.lane is Lane.INTERACTIVE:
+                await self._do_interactive(turn.id, worker)
+            else:
+                with context.about(job_id=turn.id, client=self._jobs.get(turn.id).client):
+                    await self._do_render_piece(turn.id, worker)
+        except Exception:
+            # Not even the journal could be written; the job goes on when the daemon starts again.
+            logger.exception("work on %s could not be ended properly", turn.id)
+            self._scheduler.remove(turn.id)
+        finally:
+            worker.give_back()
+            self._wake.set()
+
+    async def _do_interactive(self, task_id: str, worker: PooledWorker) -> None:
         waiting = self._interactive.get(task_id)
         if waiting is None:
             return
+        started = time.monotonic()
+        self._metrics.waited(Lane.INTERACTIVE.value, started - waiting.asked_at_s)
+        waiting.running = True
         try:
-            async for event in self._worker.run(waiting.task):
+            async for event in worker.process.run(waiting.task, client=waiting.client):
                 if not isinstance(event, Cancelled):
                     waiting.events.put_nowait(event)
         except WorkerDiedError:
-            if self._stopping or waiting.abandoned:
-                return
-            if self._scheduler.worker_died(task_id):
-                self._scheduler.retry_interactive(task_id)
+            self._metrics.worker_died()
+            waiting.running = False
+            if self._stopping or waiting.abandoned or self._scheduler.worker_died(task_id):
                 return
             waiting.events.put_nowait(_crash("ask again"))
+        self._metrics.piece_ended(waiting.kind, time.monotonic() - started)
         self._scheduler.piece_done(task_id)
+        self._scheduler.remove(task_id)
         waiting.events.put_nowait(None)
 
-    async def _run_render_piece(self, job_id: str) -> None:
-        """Do the next piece of a render, with every way it can end."""
+    async def _do_render_piece(self, job_id: str, worker: PooledWorker) -> None:
         try:
-            await self._try_render_piece(job_id)
+            await self._renders.do_piece(job_id, worker)
         except WorkerDiedError:
-            if self._stopping:
-                return
-            if job_id in self._cancel_wanted:
-                self._end(job_id, JobState.CANCELLED)
-            elif self._scheduler.worker_died(job_id):
-                self._jobs.count_retry(job_id)
-                if job_id in self._works:
-                    self._works[job_id].tried = True
-                self._changed(job_id)
-                logger.warning("worker died on job %s, the piece is tried again", job_id)
-            else:
+            if not self._stopping:
                 crash = _crash("resume the job")
-                self._end(
-                    job_id, JobState.FAILED, JobError(reason=crash.reason, message=crash.message)
-                )
-        except Exception as error:
-            # A render must not take the loop, and with it all other jobs, down.
-            incident = uuid.uuid4().hex[:8]
-            logger.exception("job %s failed unexpectedly, incident %s", job_id, incident)
-            self._end(
-                job_id,
-                JobState.FAILED,
-                JobError(reason=UNEXPECTED, message=str(error), incident_id=incident),
-            )
-
-    async def _try_render_piece(self, job_id: str) -> None:
-        job = self._jobs.get(job_id)
-        if job_id not in self._works:
-            self._works[job_id] = await self._start_render(job)
-        work = self._works[job_id]
-        if job_id in self._cancel_wanted:
-            self._end(job_id, JobState.CANCELLED)
-            return
-        piece = work.left[0]
-        base = work.frames_done()
-        self._report(job_id, replace(work.progress(), done=base))
-        async for event in self._worker.run(task_for(work, piece)):
-            match event:
-                case Advanced(frames):
-                    done = base + min(frames, piece.frames)
-                    self._report(job_id, replace(work.progress(), done=done))
-                case Committed():
-                    commit(self._jobs, event)
-                case Finished():
-                    work.left.pop(0)
-                    self._scheduler.piece_done(job_id)
-                    if not work.left:
-                        self._report(job_id, replace(work.progress(), stage=piece.stage))
-                        self._end(job_id, JobState.SUCCEEDED)
-                case Cancelled():
-                    self._end(job_id, JobState.CANCELLED)
-                case Failed():
-                    self._fail(job_id, event)
-
-    async def _start_render(self, job: Job) -> RenderWork:
-        self._jobs.move(job.id, JobState.RUNNING)
-        work = RenderWork.of(job, self._edits)
-        work.left = await asyncio.to_thread(
-            pieces_left, work, self._artifacts, self._jobs.artifact_hashes()
-        )
-        self._report(job.id, work.progress())
-        return work
-
-    def _fail(self, job_id: str, failed: Failed) -> None:
-        if failed.damaged_key:
-            self._jobs.forget_artifact(failed.damaged_key)
-        incident = ""
-        if not failed.expected:
-            incident = uuid.uuid4().hex[:8]
-            logger.error(
-                "job %s: %s: %s (incident %s)", job_id, failed.reason, failed.message, incident
-            )
-        reason = failed.reason if failed.expected else UNEXPECTED
-        self._end(
-            job_id,
-            JobState.FAILED,
-            JobError(reason=reason, message=failed.message, incident_id=incident),
-        )
-
-    def _end(self, job_id: str, state: JobState, error: JobError | None = None) -> None:
-        self._scheduler.remove(job_id)
-        self._works.pop(job_id, None)
-        self._cancel_wanted.discard(job_id)
-        self._jobs.move(job_id, state, error, self._progress.get(job_id))
-        self._changed(job_id)
-
-    def _report(self, job_id: str, progress: Progress) -> None:
-        self._progress[job_id] = progress
-        self._changed(job_id)
-
-    def _changed(self, job_id: str) -> None:
-        for watcher in self._watchers.get(job_id, ()):
-            watcher.set()
+                failure = JobError(reason=crash.reason, message=crash.message)
+                self._renders.worker_died(job_id, failure)
 
 
 def _crash(then: str) -> Failed:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from peanut_daemon.deliverable import Outputs, RenderSettings, RenderStage
 from peanut_daemon.errors import JobStateError
+from peanut_daemon.jobs.estimate import Estimate
+from peanut_daemon.worker.messages import Shortage
 
 logger = logging.getLogger(__name__)
 
@@ -65,15 +68,26 @@ class Job:
     """One render of one edit. Times are seconds since the epoch.
 
     `progress` is as of the last change of state; the dispatcher knows the latest of a running job.
+
+    Attributes:
+        client: who asked for it, see `context.client_of`.
+        seconds: where its time went, by step: `queue` and `turns` (waiting for the first piece and
+            between pieces), `daemon`, and the worker's own as `stage.step`.
+        estimate: what it was reckoned to need; None for jobs of an older journal.
+        shortages: when memory ran out all the same, and what was done.
     """
 
     id: str
     edit_id: str
     state: JobState
     settings: RenderSettings
+    client: str = ""
     error: JobError | None = None
     retries: int = 0
     progress: Progress = Progress()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    estimate: Estimate | None = None
+    shortages: tuple[Shortage, ...] = ()
     created_at: float
     started_at: float | None = None
     finished_at: float | None = None

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from peanut_daemon.deliverable import Deliverable, RenderSettings, RenderStage
-from peanut_daemon.edits.model import Edit
+from peanut_daemon.edits.model import Edit, FrozenMask, shape_label
+from peanut_models.matte import TargetKind
 from peanut_models.ranges import FrameRange, Window, plan_windows
 
 # Raise when a change to the code changes what the same inputs give.
-PLATE_VERSION = 1
-UPSCALE_VERSION = 2
+PLATE_VERSION = 3
+UPSCALE_VERSION = 3
 
 # Plates that a network upscales in one go: its context of 16 frames on each side is computed for
 # every piece, a sixth of the work at 192 frames and two thirds at 48.
@@ -65,23 +66,18 @@ class RenderPlan:
 def plan_render(
     edit: Edit,
     settings: RenderSettings,
-    matte: Mapping[int, Sequence[bytes]],
+    matte: Mapping[int, Sequence[FrozenMask]],
 ) -> RenderPlan:
     """Cut a render into pieces.
 
     Args:
         edit: its clip and range count.
-        settings: its models, donors, windows, growing, feathering and deliverable count.
-        matte: the frozen masks (PNGs) by frame.
+        settings: its models, donors, windows, matte settings, grain and deliverable count.
+        matte: the frozen masks by frame.
     """
-    windows = plan_windows(
-        edit.frame_range,
-        core_frames=settings.window_frames,
-        context_frames=settings.context_frames,
-    )
     pieces: list[Piece] = []
     before = ""
-    for window in windows:
+    for window in windows_of(edit.frame_range, settings):
         key = _key(
             f"plate/{PLATE_VERSION}",
             settings.eraser.key,
@@ -94,6 +90,8 @@ def plan_render(
             before,
             *_scale_parts(settings),
             *_donor_parts(settings),
+            *_reading_parts(edit, settings),
+            *_matte_parts(settings, window.span, matte),
         )
         pieces.append(Piece(stage=RenderStage.PLATE, key=key, window=window, after_key=before))
         before = key
@@ -102,6 +100,27 @@ def plan_render(
     whole = Window(index=0, core=edit.frame_range, span=edit.frame_range)
     pieces.append(Piece(stage=RenderStage.ENCODE, key="", window=whole))
     return RenderPlan(pieces=tuple(pieces))
+
+
+def windows_of(frame_range: FrameRange, settings: RenderSettings) -> tuple[Window, ...]:
+    """The windows of a render; those that did not fit into memory are cut in two.
+
+    The halves have their own context and keys, so what a key says stays true; windows before them
+    keep theirs.
+    """
+    context = settings.context_frames
+    windows = plan_windows(frame_range, core_frames=settings.window_frames, context_frames=context)
+    cores: list[FrameRange] = []
+    for window in windows:
+        core, middle = window.core, window.core.start + len(window.core) // 2
+        if core.start in settings.halved_windows and len(core) > 1:
+            cores += [FrameRange(core.start, middle), FrameRange(middle, core.end)]
+        else:
+            cores.append(core)
+    return tuple(
+        Window(index=k, core=core, span=core.grown(context, frame_range))
+        for k, core in enumerate(cores)
+    )
 
 
 def _upscale_pieces(plates: Sequence[Piece], settings: RenderSettings) -> list[Piece]:
@@ -116,7 +135,13 @@ def _upscale_pieces(plates: Sequence[Piece], settings: RenderSettings) -> list[P
         pieces.append(
             Piece(
                 stage=RenderStage.UPSCALE,
-                key=_key(f"upscale/{UPSCALE_VERSION}", settings.upscaler.key, *keys),
+                key=_key(
+                    f"upscale/{UPSCALE_VERSION}",
+                    settings.upscaler.key,
+                    *keys,
+                    *([settings.seam.sha256] if settings.seam else []),
+                    *(["grain"] if settings.grain else []),
+                ),
                 window=Window(index=index, core=core, span=core),
                 after_key=group[-1].key,
             )
@@ -130,6 +155,18 @@ def _scale_parts(settings: RenderSettings) -> list[object]:
         parts += [settings.working_scale, settings.upscaler.key]
     if settings.sparse_stride != 1:
         parts.append(f"every {settings.sparse_stride}")
+    if settings.reuse_flows:
+        parts.append("with flows")
+    return parts
+
+
+def _reading_parts(edit: Edit, settings: RenderSettings) -> list[object]:
+    """How the editor wants the clip read, where that is not as it is."""
+    parts: list[object] = []
+    if edit.clip.colourspace or edit.clip.deinterlace:
+        parts += [edit.clip.colourspace, edit.clip.deinterlace]
+    if settings.cuts is not None:
+        parts.append(f"cuts {settings.cuts}")
     return parts
 
 
@@ -139,23 +176,25 @@ def _donor_parts(settings: RenderSettings) -> list[object]:
     return [*(donor.fingerprint for donor in settings.donors), settings.donor_confidence]
 
 
-def window_frames_that_fit(
-    width: int, height: int, *, wanted: int, context: int, budget_bytes: int
-) -> int:
-    """How many frames a window may commit so that it and its context stay within the budget.
+def _matte_parts(
+    settings: RenderSettings, frames: FrameRange, matte: Mapping[int, Sequence[FrozenMask]]
+) -> list[object]:
+    """What else decides the matte, where it is not only grown and feathered objects."""
+    kinds = {mask.kind for k in frames for mask in matte.get(k, ())}
+    parts: list[object] = []
+    if kinds - {TargetKind.OBJECT} or settings.refine_px:
+        parts.append(shape_label(settings.matte_shape, kinds))
+    return parts
 
-    At least 1: a picture that is too large even so is refused by the worker, with its numbers.
-    """
-    bytes_per_frame = width * height * 3
-    return max(1, min(wanted, budget_bytes // bytes_per_frame - 2 * context))
 
-
-def _masks_hash(frames: FrameRange, matte: Mapping[int, Sequence[bytes]]) -> str:
+def _masks_hash(frames: FrameRange, matte: Mapping[int, Sequence[FrozenMask]]) -> str:
     digest = hashlib.sha256()
     for frame_index in frames:
-        for png in matte.get(frame_index, ()):
-            digest.update(f"{frame_index} {len(png)} ".encode())
-            digest.update(png)
+        for mask in matte.get(frame_index, ()):
+            # Objects are not named, so that windows of before there were other kinds stay valid.
+            named = "" if mask.kind is TargetKind.OBJECT else f"{mask.kind.value} "
+            digest.update(f"{frame_index} {named}{len(mask.png)} ".encode())
+            digest.update(mask.png)
     return digest.hexdigest()
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from peanut_daemon.deliverable import ChosenModel, RenderStage
-from peanut_daemon.edits.model import Edit
+from peanut_daemon.deliverable import ChosenModel, RenderSettings, RenderStage
+from peanut_daemon.edits.model import Edit, FrozenMask
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.jobs.model import Job, Progress
-from peanut_daemon.jobs.plan import Piece, RenderPlan, plan_render
+from peanut_daemon.jobs.plan import Piece, RenderPlan, plan_render, windows_of
 from peanut_daemon.jobs.store import JobStore
+from peanut_daemon.media.atomic import leftover_of
 from peanut_daemon.worker.messages import Committed, EncodeTask, PlateTask, Task, UpscaleTask
 from peanut_daemon.worker.store import ArtifactStore
 from peanut_models.ranges import FrameRange
@@ -24,16 +26,22 @@ class RenderWork:
     """A running render.
 
     Attributes:
-        left: shrinks from the front as pieces are committed.
+        left: what is not done yet, in order; shrinks as pieces are committed.
+        running: of these, the pieces that workers have, and how many frames of each are done.
+        seconds: where the time went so far, by step.
         tried: it ran before and was cut off, so what lies under its outputs' names may be its own.
+        had_turn: it does not wait for its first turn any more.
     """
 
     job: Job
     edit: Edit
     plan: RenderPlan
-    matte: Mapping[int, list[bytes]]
+    matte: Mapping[int, list[FrozenMask]]
     left: list[Piece] = field(default_factory=list)
+    running: dict[Piece, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
     tried: bool = False
+    had_turn: bool = False
 
     @classmethod
     def of(cls, job: Job, edits: EditStore) -> RenderWork:
@@ -47,17 +55,73 @@ class RenderWork:
             plan=plan,
             matte=matte,
             left=list(plan.pieces),
+            seconds=dict(job.seconds),
             tried=job.started_at is not None,
         )
 
-    def frames_done(self) -> int:
-        """Frames of the pieces that are done, over all stages."""
-        return self.plan.frames_total - sum(piece.frames for piece in self.left)
+    def keys(self) -> frozenset[str]:
+        """What it needs of the store."""
+        return frozenset(piece.key for piece in self.plan.pieces if piece.key)
+
+    def next_piece(self) -> Piece | None:
+        """The first piece that could be done now: nobody has it, and what it builds on is done."""
+        waited_for = {piece.key for piece in self.left if piece.key}
+        for piece in self.left:
+            if piece not in self.running and not waited_for & self._needs(piece):
+                return piece
+        return None
+
+    def take(self) -> Piece | None:
+        """The next piece, which is under way from now on."""
+        piece = self.next_piece()
+        if piece is not None:
+            self.running[piece] = 0
+        return piece
+
+    def halved(self, piece: Piece) -> RenderSettings | None:
+        """Settings that cut a plate's window in two; None where that is done or not possible."""
+        settings, core = self.job.settings, piece.window.core
+        if piece.stage is not RenderStage.PLATE or len(core) < 2:
+            return None
+        whole = replace(settings, halved_windows=())
+        if core not in [window.core for window in windows_of(self.edit.frame_range, whole)]:
+            return None
+        return replace(settings, halved_windows=(*settings.halved_windows, core.start))
+
+    def replan(self, job: Job) -> None:
+        """Go on with other settings; what is done and still part of the plan stays done."""
+        done = {piece.key for piece in self.plan.pieces} - {piece.key for piece in self.left}
+        self.job = job
+        self.plan = plan_render(self.edit, job.settings, self.matte)
+        self.left = [piece for piece in self.plan.pieces if piece.key not in done]
+
+    def done(self, piece: Piece) -> None:
+        """A piece is committed; one that a new plan has left out meanwhile was done in vain."""
+        self.running.pop(piece, None)
+        if piece in self.left:
+            self.left.remove(piece)
+
+    def spend(self, seconds: Mapping[str, float]) -> None:
+        """Add to where the time went."""
+        for step, spent in seconds.items():
+            self.seconds[step] = self.seconds.get(step, 0.0) + spent
 
     def progress(self) -> Progress:
-        """How far the render is at a border between pieces."""
+        """How far the render is now."""
         stage = self.left[0].stage if self.left else RenderStage.ENCODE
-        return Progress(stage=stage, done=self.frames_done(), total=self.plan.frames_total)
+        total = self.plan.frames_total
+        left = sum(piece.frames for piece in self.left) - sum(self.running.values())
+        return Progress(stage=stage, done=total - left, total=total)
+
+    def _needs(self, piece: Piece) -> set[str]:
+        """Keys of the artifacts that a piece reads."""
+        match piece.stage:
+            case RenderStage.PLATE:
+                return {piece.after_key}
+            case RenderStage.UPSCALE:
+                return {key for _, key in _plates_around(self.plan, piece.window.core)}
+            case RenderStage.ENCODE:
+                return set(self.keys())
 
 
 def pieces_left(
@@ -84,8 +148,26 @@ def commit(jobs: JobStore, event: Committed) -> None:
     jobs.commit_artifact(event.key, event.size_bytes, event.sha256)
 
 
-def task_for(work: RenderWork, piece: Piece) -> Task:
-    """What the worker is told to do for one piece."""
+def remove_leftovers(job: Job, *, tried: bool) -> None:
+    """Remove what killed workers left of the outputs of a job that ended without success.
+
+    Args:
+        job: the job.
+        tried: it was cut off, so files under its outputs' names, where there were none when it
+            was checked, are its own: a matte without its deliverable, in the way of the next try.
+    """
+    ours = [leftover_of(path) for path in job.outputs.paths()]
+    if tried and not job.settings.overwrite:
+        ours += job.outputs.paths()
+    for path in ours:
+        # A disk that is gone keeps them; then the next attempt says what is in its way.
+        with contextlib.suppress(OSError):
+            if path.is_file():
+                path.unlink()
+
+
+def task_for(work: RenderWork, piece: Piece, committed: Mapping[str, str]) -> Task:
+    """What the worker is told to do for one piece; `committed` is SHA-256 by key."""
     settings, clip = work.job.settings, work.edit.clip
     match piece.stage:
         case RenderStage.PLATE:
@@ -93,8 +175,7 @@ def task_for(work: RenderWork, piece: Piece) -> Task:
                 clip=clip,
                 window=piece.window,
                 masks={k: work.matte.get(k, []) for k in piece.window.span},
-                grow_px=settings.grow_px,
-                feather_px=settings.feather_px,
+                shape=settings.matte_shape,
                 eraser=settings.eraser,
                 upscaler=settings.upscaler,
                 working_scale=settings.working_scale,
@@ -103,6 +184,8 @@ def task_for(work: RenderWork, piece: Piece) -> Task:
                 donor_confidence=settings.donor_confidence,
                 key=piece.key,
                 before_key=piece.after_key,
+                keep_flows=settings.reuse_flows,
+                cuts=settings.cuts,
             )
         case RenderStage.UPSCALE:
             return UpscaleTask(
@@ -111,6 +194,9 @@ def task_for(work: RenderWork, piece: Piece) -> Task:
                 upscaler=settings.upscaler,
                 key=piece.key,
                 plates=_plates_around(work.plan, piece.window.core),
+                reuse_flows=settings.reuse_flows,
+                seam=settings.seam,
+                grain=settings.grain,
             )
         case RenderStage.ENCODE:
             return EncodeTask(
@@ -119,6 +205,7 @@ def task_for(work: RenderWork, piece: Piece) -> Task:
                 settings=replace(settings, overwrite=settings.overwrite or work.tried),
                 plates=keys_of(work.plan, RenderStage.PLATE),
                 upscales=keys_of(work.plan, RenderStage.UPSCALE),
+                hashes=dict(committed),
                 otio=work.edit.otio,
                 facts=_facts(work),
             )
@@ -141,8 +228,11 @@ def _facts(work: RenderWork) -> dict[str, Any]:
     tracker = ChosenModel(profile(settings.profile).p_mask)
     return {
         "job_id": work.job.id,
+        "estimate": work.job.estimate.to_dict() if work.job.estimate else None,
+        "shortages": [asdict(shortage) for shortage in work.job.shortages],
         "edit_id": work.edit.id,
         "matte_hash": work.job.settings.matte_hash,
+        "seconds": work.seconds,
         "windows": [
             [p.window.core.start, p.window.core.end] for p in work.plan.of_stage(RenderStage.PLATE)
         ],

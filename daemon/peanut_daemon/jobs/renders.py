@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
-from peanut_daemon.config import Settings
+from peanut_daemon import context
+from peanut_daemon.config import USUAL_WINDOW_FRAMES, Settings
 from peanut_daemon.deliverable import (
     DEFAULT_DONOR_CONFIDENCE,
     ChosenModel,
@@ -17,11 +18,14 @@ from peanut_daemon.deliverable import (
     Outputs,
     RenderSettings,
     RenderStage,
+    WeightsFile,
+    is_taken,
+    next_version,
+    with_plain_pattern,
 )
 from peanut_daemon.edits.model import Edit
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.errors import (
-    DiskFullError,
     InvalidRequestError,
     JobStateError,
     NotApprovedError,
@@ -29,22 +33,21 @@ from peanut_daemon.errors import (
     OutputNotWritableError,
     raise_reported,
 )
+from peanut_daemon.jobs.admission import Machine, admit, window_that_fits
 from peanut_daemon.jobs.dispatcher import Dispatcher
+from peanut_daemon.jobs.facts import machine_of, matte_share, network_device, reach_px
 from peanut_daemon.jobs.model import Job, JobState
-from peanut_daemon.jobs.plan import window_frames_that_fit
 from peanut_daemon.jobs.render import RenderWork, keys_of
 from peanut_daemon.jobs.scheduler import Scheduler
 from peanut_daemon.jobs.store import JobStore
 from peanut_daemon.jobs.suited import suited_upscaler
-from peanut_daemon.media import probe
+from peanut_daemon.media.atomic import output_error
 from peanut_daemon.worker.messages import Failed, PictureReady, PictureTask
-from peanut_models.errors import FrameRangeError
+from peanut_daemon.worker.store import facts_of
+from peanut_models.errors import FrameRangeError, WeightsMissingError
 from peanut_models.ranges import FrameRange
 from peanut_models.working_size import WorkingSize, working_size
 from peanut_models.zoo import ModelStore, Stage, chosen
-
-# Bytes of store and deliverable per pixel and frame, generously: plate, provenance, encoded frame.
-BYTES_PER_PIXEL = 8
 
 
 class Renders:
@@ -80,8 +83,13 @@ class Renders:
         nof_eraser: str = "",
         ur_net: str = "",
         working: str = "auto",
-        donor_paths: Sequence[Path] = (),
+        donors: Sequence[DonorFile] = (),
         donor_confidence: float = DEFAULT_DONOR_CONFIDENCE,
+        window_frames: int = 0,
+        versioned: bool = False,
+        cuts: tuple[int, ...] | None = None,
+        proof: bool = True,
+        grain: bool = True,
     ) -> Job:
         """Check all that can be checked before anything is computed, then queue a job."""
         edit = self._edits.get(edit_id)
@@ -89,6 +97,7 @@ class Renders:
         suited = suited_upscaler(edit.clip, profile_name, ur_net, self._models)
         upscaler = self._chosen(profile_name, Stage.UR_NET, suited.name)
         size = self._working_size(edit, eraser, working)
+        enlarges = deliverable is Deliverable.UPSCALED
         if edit.approval is None:
             raise NotApprovedError(
                 f"the matte of edit {edit_id} is not approved: look at its masks and approve them"
@@ -99,31 +108,57 @@ class Renders:
             upscaler=upscaler,
             deliverable=deliverable,
             codec=codec,
-            output_path=output_path,
+            output_path=self._named(output_path, versioned=versioned),
             overwrite=overwrite,
             matte_hash=edit.approval.matte_hash,
             grow_px=edit.approval.grow_px,
             feather_px=edit.approval.feather_px,
-            window_frames=window_frames_that_fit(
-                edit.clip.width,
-                edit.clip.height,
-                wanted=self._settings.window_frames,
-                context=self._settings.context_frames,
-                budget_bytes=self._settings.window_bytes,
-            ),
+            refine_px=edit.approval.refine_px,
+            effect_feather_px=edit.approval.effect_feather_px,
+            window_frames=window_frames or self._settings.window_frames or USUAL_WINDOW_FRAMES,
+            window_reason="asked for" if window_frames else "setting window_frames",
             context_frames=self._settings.context_frames,
-            donors=tuple(DonorFile(path, probe(path).fingerprint) for path in donor_paths),
+            donors=tuple(donors),
             donor_confidence=donor_confidence,
             working_scale=size.scale,
             working_reason=size.reason,
             upscaler_reason=suited.reason,
             sparse_stride=self._settings.sparse_stride if eraser.weights else 1,
+            reuse_flows=self._settings.reuse_flows and enlarges and bool(upscaler.weights),
+            seam=self._seam_weights() if enlarges else None,
+            cuts=cuts,
+            proof=proof,
+            grain=grain,
         )
         self._check_outputs(edit, settings)
-        self._scheduler.check_room()
-        job = self._jobs.create(edit_id, settings)
+        self._scheduler.check_room(context.client())
+        machine = self._machine(settings)
+        share = self._matte_share(edit, settings)
+        if not (window_frames or self._settings.window_frames):
+            frames, why = window_that_fits(edit, settings, machine, matte_share=share)
+            settings = replace(settings, window_frames=frames, window_reason=why)
+        needs = admit(edit, settings, machine, matte_share=share)
+        job = self._jobs.create(edit_id, settings, context.client(), needs)
         self._dispatcher.queue(job)
         return job
+
+    def _named(self, output_path: Path, *, versioned: bool) -> Path:
+        path = with_plain_pattern(self._settings.roots.checked_output(output_path))
+        if not versioned:
+            return path
+        waiting = self._jobs.all((JobState.QUEUED, JobState.RUNNING))
+        return next_version(path, {job.settings.output_path for job in waiting})
+
+    def _seam_weights(self) -> WeightsFile | None:
+        path = self._settings.seam_weights
+        if path is None:
+            return None
+        if not path.is_file():
+            raise WeightsMissingError(
+                f"setting seam_weights names {path}, which is no file: train the seam step, or "
+                "clear the setting"
+            )
+        return WeightsFile(path, facts_of(path)[1])
 
     def _chosen(self, profile_name: str, stage: Stage, override: str = "") -> ChosenModel:
         """The model of a stage, with the weights that are installed now.
@@ -140,7 +175,7 @@ class Renders:
     def _working_size(self, edit: Edit, eraser: ChosenModel, wanted: str) -> WorkingSize:
         if not eraser.weights:
             return WorkingSize(scale=1, reason="no network takes part")
-        device, _, memory_bytes = self._devices()[0]
+        device, _, memory_bytes = network_device(self._settings, self._devices())
         return working_size(
             edit.clip.width,
             edit.clip.height,
@@ -160,11 +195,31 @@ class Renders:
             raise JobStateError(
                 f"job {job_id} is {job.state.value}: only a cancelled or failed job can be resumed"
             )
-        self._check_outputs(self._edits.get(job.edit_id), job.settings)
-        self._scheduler.check_room()
+        edit, settings = self._edits.get(job.edit_id), job.settings
+        self._check_outputs(edit, settings)
+        self._scheduler.check_room(job.client)
+        admit(
+            edit,
+            settings,
+            self._machine(settings),
+            matte_share=self._matte_share(edit, settings),
+            stored_bytes=self._jobs.stored_bytes(job_id),
+        )
         job = self._jobs.move(job_id, JobState.QUEUED)
         self._dispatcher.queue(job)
         return job
+
+    def _machine(self, settings: RenderSettings) -> Machine:
+        return machine_of(self._settings, self._devices(), settings.output_path.parent)
+
+    def _matte_share(self, edit: Edit, settings: RenderSettings) -> float:
+        return matte_share(
+            self._edits.matte(settings.matte_hash, edit.frame_range),
+            edit.clip,
+            edit.frame_range,
+            window_frames=settings.window_frames,
+            grow_px=reach_px(settings.matte_shape),
+        )
 
     async def pictures(
         self, job_id: str, wanted: FrameRange | None
@@ -195,7 +250,12 @@ class Renders:
                     f"frames {core} of job {job_id} are not computed yet: watch the job until "
                     "they are"
                 )
-        task = PictureTask(clip=work.edit.clip, frame_range=frame_range, plates=plates)
+        task = PictureTask(
+            clip=work.edit.clip,
+            frame_range=frame_range,
+            plates=plates,
+            grain=job.settings.grain,
+        )
         async with aclosing(self._dispatcher.interactive(task)) as events:
             async for event in events:
                 if isinstance(event, PictureReady):
@@ -211,7 +271,7 @@ class Renders:
                 f"output path {settings.output_path} is relative: give the whole path, since the "
                 "daemon runs in a folder of its own"
             )
-        if edit.clip.path in outputs.paths():
+        if edit.clip.path.resolve() in {path.resolve() for path in outputs.paths()}:
             raise InvalidRequestError(
                 f"output path {settings.output_path} would replace the clip itself: choose another"
             )
@@ -221,7 +281,7 @@ class Renders:
             )
         _check_writable(folder)
         for path in outputs.paths():
-            if path.exists() and not settings.overwrite:
+            if is_taken(path) and not settings.overwrite:
                 raise OutputExistsError(
                     f"{path} exists already: choose another output path, or allow overwriting"
                 )
@@ -231,14 +291,6 @@ class Renders:
                     f"job {job.id} is about to write {job.settings.output_path}: choose another "
                     "output path, or cancel that job"
                 )
-        needed = self._settings.min_free_disk_bytes + _size_estimate(edit, settings)
-        for place in (folder, self._settings.data_dir):
-            free = shutil.disk_usage(place).free
-            if free < needed:
-                raise DiskFullError(
-                    f"the disk of {place} has {free // 2**20} MiB left, but this render may need "
-                    f"{needed // 2**20} MiB: make room, or choose a shorter range or another disk"
-                )
 
 
 def _check_writable(folder: Path) -> None:
@@ -247,13 +299,4 @@ def _check_writable(folder: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise OutputNotWritableError(
-            f"output folder {folder} cannot be written ({error.strerror}): "
-            "change its permissions, or choose another"
-        ) from error
-
-
-def _size_estimate(edit: Edit, settings: RenderSettings) -> int:
-    pixels = edit.clip.width * edit.clip.height * len(edit.frame_range)
-    enlarged = 16 if settings.deliverable is Deliverable.UPSCALED else 0
-    return pixels * (BYTES_PER_PIXEL + 3 * enlarged)
+        raise output_error(error, probe) from error

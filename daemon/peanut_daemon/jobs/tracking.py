@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from peanut_daemon.deliverable import ChosenModel
 from peanut_daemon.edits.corrections import Run, runs, text_of
+from peanut_daemon.edits.limits import check_target
 from peanut_daemon.edits.model import Edit, MaskFrame, Prompt, Target, check_prompts
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.errors import raise_reported
+from peanut_daemon.jobs.admission import Machine, admit_tracking
 from peanut_daemon.jobs.dispatcher import Dispatcher
+from peanut_daemon.jobs.estimate import estimate_tracking
 from peanut_daemon.worker.messages import Failed, FramesSettled, MaskReady, TrackedTarget, TrackTask
 from peanut_models.errors import WeightsMissingError
 from peanut_models.ranges import FrameRange
@@ -31,13 +34,17 @@ class Direction(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackRequest:
-    """All that the user says about one target of an edit."""
+    """All that the user says about one target of an edit.
+
+    `goes_on`: it was interrupted by another request of the same stream, not by the world.
+    """
 
     edit_id: str
     target: Target
     playhead: int | None = None
     model: str = ""
     direction: Direction = Direction.BOTH
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,7 @@ class Tracking:
         models: what is installed.
         model: the P-MASK to use unless a request names another.
         working_long_side_px: size of the pictures it works on.
+        machine: what there is, asked before each pass.
     """
 
     def __init__(
@@ -71,12 +79,25 @@ class Tracking:
         models: ModelStore,
         model: str,
         working_long_side_px: int,
+        machine: Callable[[], Machine],
     ) -> None:
         self._edits = edits
         self._dispatcher = dispatcher
         self._models = models
         self._model = model
         self._working_long_side_px = working_long_side_px
+        self._machine = machine
+
+    def store(self, request: TrackRequest) -> Target:
+        """Check what is said of a target and write it down; `run` with the same finds the masks.
+
+        Raises:
+            InvalidRequestError, FrameRangeError: as `check_prompts`.
+            WeightsMissingError: a text, and a model that does not understand it.
+        """
+        edit = self._edits.get(request.edit_id)
+        self._check(edit, request)
+        return self._edits.targets.revise(edit.id, request.target, edit.frame_range)
 
     async def run(self, requests: AsyncIterator[TrackRequest]) -> AsyncGenerator[Tracked, None]:
         """Yield masks as they are stored, until the requests end and the last target is done."""
@@ -93,11 +114,12 @@ class Tracking:
                             if waiting.keys() & batch.keys():
                                 # The others of the batch go on with what is left of theirs.
                                 for key in batch.keys() - waiting.keys():
-                                    waiting[key] = batch[key]
+                                    waiting[key] = replace(batch[key], goes_on=True)
                                 break
                             if arrived.is_set() and waiting:
                                 # A target that was added meanwhile joins the pass.
-                                waiting.update(batch)
+                                for key, request in batch.items():
+                                    waiting[key] = replace(request, goes_on=True)
                                 break
                 elif reader.done():
                     reader.result()
@@ -110,10 +132,10 @@ class Tracking:
 
     async def _track(self, batch: list[TrackRequest]) -> AsyncGenerator[Tracked, None]:
         edit = self._edits.get(batch[0].edit_id)
-        card = chosen("embedded", Stage.P_MASK, batch[0].model or self._model)
+        card = self._card(batch[0])
         for request in batch:
-            check_prompts(edit, request.target.prompts)
-            _check_text(card, request.target)
+            self._check(edit, request)
+        self._admit(edit, card, targets=len(batch))
         weights = self._models.require(card).blob_sha256 if card.weights else ""
         plans: list[TrackedTarget] = []
         left: dict[str, set[int]] = {}
@@ -124,10 +146,15 @@ class Tracking:
             if not pending:
                 for mask in self._edits.targets.masks(edit.id, edit.frame_range, target.id):
                     yield Tracked(mask, len(edit.frame_range), len(edit.frame_range))
-            for run in runs(edit.frame_range, target.prompts, pending):
+                continue
+            changed = pending | self._edits.targets.begun(edit.id, target.id)
+            # Cut off by a crash or by the client, what was begun is done again: a pass from the
+            # middle may end in other masks than one that was not disturbed.
+            wanted = pending if request.goes_on else changed
+            for run in runs(edit.frame_range, target.prompts, wanted):
                 cut = _towards(run, target, request.direction)
                 if cut is not None:
-                    plans.append(self._planned(edit, target, cut, pending))
+                    plans.append(self._planned(edit, target, cut, changed))
         if not plans:
             return
         task = TrackTask(
@@ -153,22 +180,43 @@ class Tracking:
                 elif isinstance(event, Failed):
                     raise_reported(event.reason, event.message, expected=event.expected)
 
+    def _check(self, edit: Edit, request: TrackRequest) -> None:
+        check_target(edit, request.target)
+        check_prompts(edit, request.target.prompts)
+        _check_text(self._card(request), request.target)
+
+    def _card(self, request: TrackRequest) -> ModelCard:
+        return chosen("embedded", Stage.P_MASK, request.model or self._model)
+
+    def _admit(self, edit: Edit, card: ModelCard, *, targets: int) -> None:
+        machine = self._machine()
+        needs = estimate_tracking(
+            edit.clip,
+            len(edit.frame_range),
+            targets,
+            model=card.name,
+            device=machine.device,
+            working_long_side_px=self._working_long_side_px,
+        )
+        admit_tracking(needs, machine)
+
     def _planned(
-        self, edit: Edit, target: Target, run: Run, pending: frozenset[int]
+        self, edit: Edit, target: Target, run: Run, changed: frozenset[int]
     ) -> TrackedTarget:
         """What the worker needs: what was said in the run, and the masks that are there."""
         masks = {
             mask.frame_index: mask.png
             for mask in self._edits.targets.masks(edit.id, run.frames, target.id)
         }
-        corrected = any(k not in pending for k in edit.frame_range)
+        corrected = any(k not in changed for k in edit.frame_range)
+        before = self._edits.targets.before(edit.id, target.id, run.frames) if corrected else {}
         return TrackedTarget(
             target_id=target.id,
             frames=run.frames,
             prompts=tuple(_said_in(run, target.prompts)),
             text=text_of(target.prompts),
             held={k: masks[k] for k in run.held},
-            before=masks if corrected else {},
+            before=before,
         )
 
 

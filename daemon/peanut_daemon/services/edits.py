@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 from peanut.v1 import edits_pb2, edits_pb2_grpc
 from peanut_daemon import convert
+from peanut_daemon.apart import Apart
+from peanut_daemon.edits import limits
 from peanut_daemon.edits.model import checked_range
+from peanut_daemon.edits.request import clip_and_range, edit_clip_at
 from peanut_daemon.edits.store import EditStore
-from peanut_daemon.edits.timeline import request_clip_path, request_to_range
 from peanut_daemon.errors import InvalidRequestError, JobStateError
 from peanut_daemon.jobs.store import JobStore
-from peanut_daemon.media import ClipInfo, probe
-from peanut_models.ranges import FrameRange
+from peanut_daemon.roots import Roots
 
 
 class EditService(edits_pb2_grpc.EditServiceServicer):
     """Edits: create, get, list, delete."""
 
-    def __init__(self, edits: EditStore, jobs: JobStore) -> None:
+    def __init__(
+        self, edits: EditStore, jobs: JobStore, apart: Apart, roots: Roots, *, max_edits: int
+    ) -> None:
         self._edits = edits
         self._jobs = jobs
+        self._apart = apart
+        self._roots = roots
+        self._max_edits = max_edits
 
     async def CreateEdit(  # noqa: N802
         self, request: edits_pb2.CreateEditRequest, context: Any
     ) -> edits_pb2.CreateEditResponse:
         """Probe the file, store the edit."""
+        limits.check_room(self._edits.count(), self._max_edits)
+        limits.check_document(request.otio)
+        reading = convert.to_reading(request)
         match request.WhichOneof("source"):
             case "clip_range":
                 wanted = None
                 if request.clip_range.HasField("range"):
                     wanted = convert.to_range(request.clip_range.range)
-                clip = await asyncio.to_thread(probe, Path(request.clip_range.path))
+                path = Path(request.clip_range.path)
+                clip = await self._apart.call(str(path), edit_clip_at, path, self._roots, reading)
             case "otio":
-                clip, wanted = await asyncio.to_thread(_requested, request.otio)
+                clip, wanted = await self._apart.call(
+                    "the timeline", clip_and_range, request.otio, self._roots, reading
+                )
             case _:
                 raise InvalidRequestError(
                     "the request names no source: set clip_range (a path) or otio (a document)"
@@ -68,8 +79,3 @@ class EditService(edits_pb2_grpc.EditServiceServicer):
                 )
         self._edits.delete(request.edit_id)
         return edits_pb2.DeleteEditResponse()
-
-
-def _requested(otio: str) -> tuple[ClipInfo, FrameRange]:
-    clip = probe(request_clip_path(otio))
-    return clip, request_to_range(otio, media=clip).frame_range

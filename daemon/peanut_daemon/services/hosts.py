@@ -13,6 +13,7 @@ from peanut.v1 import hosts_pb2, hosts_pb2_grpc
 from peanut_daemon.errors import InvalidRequestError
 from peanut_daemon.hosts.model import HostClip, SessionState
 from peanut_daemon.hosts.pictures import HostPictures, View, Wanted
+from peanut_daemon.hosts.regions import Regions, Rows
 from peanut_daemon.hosts.sessions import HostSessions
 from peanut_daemon.hosts.transfer import TransferFolder
 from peanut_daemon.media import Rate
@@ -38,11 +39,16 @@ class HostService(hosts_pb2_grpc.HostServiceServicer):
     """Host sessions and pictures."""
 
     def __init__(
-        self, sessions: HostSessions, pictures: HostPictures, transfer: TransferFolder
+        self,
+        sessions: HostSessions,
+        pictures: HostPictures,
+        transfer: TransferFolder,
+        regions: Regions,
     ) -> None:
         self._sessions = sessions
         self._pictures = pictures
         self._transfer = transfer
+        self._regions = regions
         # Two calls that finish one session must not write one file.
         self._finishing: dict[str, asyncio.Lock] = {}
 
@@ -66,6 +72,11 @@ class HostService(hosts_pb2_grpc.HostServiceServicer):
             session_id, time = part.session_id, part.time
             if part.WhichOneof("data") == "file":
                 await asyncio.to_thread(self._sessions.put, session_id, time, part.file)
+                continue
+            if part.WhichOneof("data") == "region":
+                region = self._regions.get(part.region.region_id)
+                rows = _rows(part.region)
+                await asyncio.to_thread(self._sessions.put_rows, session_id, time, region, rows)
                 continue
             pixels += part.chunk
             if len(pixels) > MAX_FRAME_BYTES:
@@ -110,6 +121,16 @@ class HostService(hosts_pb2_grpc.HostServiceServicer):
             frames_done=state.frames_total, session=_message(state)
         )
 
+    async def HoldRegion(  # noqa: N802
+        self, request: hosts_pb2.HoldRegionRequest, context: Any
+    ) -> AsyncIterator[hosts_pb2.HoldRegionResponse]:
+        """Keep shared memory until the call ends, however it ends."""
+        with self._regions.hold(request.size_bytes) as region:
+            yield hosts_pb2.HoldRegionResponse(
+                region_id=region.id, path=str(region.path), size_bytes=region.size_bytes
+            )
+            await asyncio.Event().wait()
+
     async def GetHostPicture(  # noqa: N802
         self, request: hosts_pb2.GetHostPictureRequest, context: Any
     ) -> AsyncIterator[hosts_pb2.GetHostPictureResponse]:
@@ -117,6 +138,12 @@ class HostService(hosts_pb2_grpc.HostServiceServicer):
         picture = await self._pictures.picture(_wanted(request))
         height, width, components = picture.shape
         first = hosts_pb2.GetHostPictureResponse(width=width, height=height, components=components)
+        if request.HasField("into"):
+            region = self._regions.get(request.into.region_id)
+            await asyncio.to_thread(region.write, picture, _rows(request.into))
+            first.in_region = True
+            yield first
+            return
         pixels = picture.tobytes()
         if request.by_file:
             first.file = str(await asyncio.to_thread(self._transfer.hand_out, pixels))
@@ -161,6 +188,10 @@ def _wanted(request: hosts_pb2.GetHostPictureRequest) -> Wanted:
         size=(request.width, request.height),
         sample=sample,
     )
+
+
+def _rows(message: hosts_pb2.RegionRows) -> Rows:
+    return Rows(region_id=message.region_id, offset=message.offset, stride=message.stride)
 
 
 def _message(state: SessionState) -> hosts_pb2.HostSession:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import asdict
 from typing import Any
 
 from peanut.v1 import masks_pb2, masks_pb2_grpc
 from peanut_daemon import convert
+from peanut_daemon.apart import Apart
+from peanut_daemon.edits.edge_sheet import edge_sheet
+from peanut_daemon.edits.limits import MAX_TARGETS
 from peanut_daemon.edits.model import Target
 from peanut_daemon.edits.store import EditStore
-from peanut_daemon.errors import EditNotFoundError, InvalidRequestError
+from peanut_daemon.errors import EditNotFoundError, InvalidRequestError, LimitExceededError
 from peanut_daemon.jobs.tracking import Direction, Tracking, TrackRequest
 from peanut_models.errors import FrameRangeError
 
@@ -23,9 +27,10 @@ DIRECTIONS = {
 class MaskService(masks_pb2_grpc.MaskServiceServicer):
     """Masks: track, undo, fetch, approve."""
 
-    def __init__(self, edits: EditStore, tracking: Tracking) -> None:
+    def __init__(self, edits: EditStore, tracking: Tracking, apart: Apart) -> None:
         self._edits = edits
         self._tracking = tracking
+        self._apart = apart
 
     async def TrackMasks(  # noqa: N802
         self, request_iterator: AsyncIterator[masks_pb2.TrackMasksRequest], context: Any
@@ -75,16 +80,34 @@ class MaskService(masks_pb2_grpc.MaskServiceServicer):
         self, request: masks_pb2.ApproveMasksRequest, context: Any
     ) -> masks_pb2.ApproveMasksResponse:
         """Freeze the matte."""
-        approval = self._edits.approve(request.edit_id, request.grow_px, request.feather_px)
+        shape = convert.to_matte_shape(request)
+        approval = self._edits.approve(request.edit_id, **asdict(shape))
         return masks_pb2.ApproveMasksResponse(approval=convert.from_approval(approval))
+
+    async def DrawMatteEdge(  # noqa: N802
+        self, request: masks_pb2.DrawMatteEdgeRequest, context: Any
+    ) -> masks_pb2.DrawMatteEdgeResponse:
+        """Draw the edge of a matte before it is approved."""
+        edit = self._edits.get(request.matte.edit_id)
+        frames = self._edits.frames_to_show(edit, tuple(request.frame_indices))
+        shape = convert.to_matte_shape(request.matte)
+        path = str(edit.clip.path)
+        png = await self._apart.call(path, edge_sheet, edit.clip, frames, shape)
+        return masks_pb2.DrawMatteEdgeResponse(png=png)
 
 
 async def _requests(
     messages: AsyncIterator[masks_pb2.TrackMasksRequest],
 ) -> AsyncIterator[TrackRequest]:
+    named: set[tuple[str, str]] = set()
     async for message in messages:
         if not message.target_id:
             raise InvalidRequestError("a tracking request names no target: set target_id")
+        named.add((message.edit_id, message.target_id))
+        if len(named) > MAX_TARGETS:
+            raise LimitExceededError(
+                f"the stream names more than {MAX_TARGETS} targets: open another for the others"
+            )
         yield TrackRequest(
             edit_id=message.edit_id,
             playhead=message.playhead_frame if message.HasField("playhead_frame") else None,
@@ -94,5 +117,6 @@ async def _requests(
                 id=message.target_id,
                 name=message.name,
                 prompts=tuple(convert.to_prompt(prompt) for prompt in message.prompts),
+                kind=convert.to_target_kind(message.kind),
             ),
         )

@@ -6,13 +6,16 @@ Both are the same installation on the same machine, so the forms may change free
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from peanut_daemon.deliverable import ChosenModel, RenderSettings
-from peanut_daemon.edits.model import MaskFrame, Prompt
+from peanut_daemon.deliverable import ChosenModel, RenderSettings, WeightsFile
+from peanut_daemon.edits.model import FrozenMask, MaskFrame, Prompt
 from peanut_daemon.media import ClipInfo
+from peanut_daemon.roots import Roots
+from peanut_daemon.worker.residency import Resident
+from peanut_models.matte import MatteShape
 from peanut_models.ranges import FrameRange, Window
 
 
@@ -52,20 +55,22 @@ class PlateTask:
     """Fill one window; leaves an artifact under `key`, answers with `Committed`.
 
     Attributes:
-        masks: PNGs by frame, over the window's span.
+        masks: frozen, by frame, over the window's span.
+        shape: how they become the matte.
         upscaler: what leads back from a fraction of the source's size.
         working_scale: that fraction's divisor: 1, 2 or 4.
         sparse_stride: a network fills every so many frames.
         donors: clean plates and donor clips.
         donor_confidence: 0 to 1, see `peanut_models.donors`.
         before_key: artifact of the window before; empty for the first.
+        cuts: first frames of new shots; None: they are to be found.
+        keep_flows: store the motion that was found, for UR-Net to reuse.
     """
 
     clip: ClipInfo
     window: Window
-    masks: Mapping[int, Sequence[bytes]]
-    grow_px: int
-    feather_px: int
+    masks: Mapping[int, Sequence[FrozenMask]]
+    shape: MatteShape
     eraser: ChosenModel
     upscaler: ChosenModel
     working_scale: int
@@ -74,6 +79,8 @@ class PlateTask:
     donor_confidence: float
     key: str
     before_key: str
+    keep_flows: bool
+    cuts: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +90,9 @@ class UpscaleTask:
     Attributes:
         core: the frames to upscale.
         plates: cores and artifacts of the plates around and of `core`, in order.
+        reuse_flows: give the plates' motion to UR-Net.
+        seam: weights of the step that treats the seams; None for none.
+        grain: give the plates the source's grain before.
     """
 
     clip: ClipInfo
@@ -90,6 +100,9 @@ class UpscaleTask:
     upscaler: ChosenModel
     key: str
     plates: tuple[tuple[FrameRange, str], ...]
+    reuse_flows: bool
+    seam: WeightsFile | None
+    grain: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +112,7 @@ class EncodeTask:
     Attributes:
         plates: window cores and the artifact of each, in order.
         upscales: likewise; empty unless the deliverable is upscaled.
+        hashes: SHA-256 of what was committed under each of these keys.
         otio: the host's request, into which the result is written; may be empty.
         facts: what the report says beyond what the worker itself sees.
     """
@@ -108,6 +122,7 @@ class EncodeTask:
     settings: RenderSettings
     plates: tuple[tuple[FrameRange, str], ...]
     upscales: tuple[tuple[FrameRange, str], ...]
+    hashes: Mapping[str, str]
     otio: str
     facts: Mapping[str, Any]
 
@@ -119,6 +134,7 @@ class PictureTask:
     clip: ClipInfo
     frame_range: FrameRange
     plates: tuple[tuple[FrameRange, str], ...]
+    grain: bool = False
 
 
 Task = TrackTask | PlateTask | UpscaleTask | EncodeTask | PictureTask
@@ -132,6 +148,10 @@ class WorkerOptions:
     models_dir: Path
     device: str
     log_level: str
+    roots: Roots
+    log_format: str = "text"
+    keep_alive_s: float = -1
+    host_memory_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +163,12 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """To the worker: do this."""
+    """To the worker: do this; job and client are for its log."""
 
     number: int
     task: Task
+    job_id: str = ""
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +217,28 @@ class Committed:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortage:
+    """Memory ran out in the middle of a task, which is done once more.
+
+    Attributes:
+        stage: what was being done.
+        frames: which frames, half-open.
+        remedy: `freed` (caches and idle models), `tile` or `window` (half of it).
+        message: what was asked for, and what there was.
+    """
+
+    stage: str
+    frames: tuple[int, int]
+    remedy: str
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The task is done."""
+    """The task is done; where its time went, in seconds by step."""
+
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,16 +248,28 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The task ended with an error of that class name; `expected` = raised on purpose."""
+    """The task ended with an error of that class name; `expected` = raised on purpose.
+
+    `shortage` says that it was for want of memory, after all that the worker can do about it.
+    """
 
     reason: str
     message: str
     expected: bool
     damaged_key: str = ""
+    shortage: Shortage | None = None
 
 
 Event = (
-    Advanced | MaskReady | FramesSettled | PictureReady | Committed | Finished | Cancelled | Failed
+    Advanced
+    | MaskReady
+    | FramesSettled
+    | PictureReady
+    | Committed
+    | Shortage
+    | Finished
+    | Cancelled
+    | Failed
 )
 
 
@@ -226,3 +279,10 @@ class Said:
 
     number: int
     event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """From the worker, unasked: the models that are loaded now."""
+
+    models: tuple[Resident, ...]

@@ -9,15 +9,20 @@ import numpy as np
 from jaxtyping import UInt8, UInt16
 from numpy import ndarray
 
-from peanut_daemon.errors import MediaUnreadableError
-from peanut_daemon.media import ClipInfo, ClipReader, mask_from_png, probe
+from peanut_daemon.edits.matte import frozen_matte
+from peanut_daemon.errors import MediaUnreadableError, UnsupportedMediaError
+from peanut_daemon.media import ClipInfo, ClipReader, SourceFrame, fingerprint_of
+from peanut_daemon.media.cuts import CUT_REACH_FRAMES, cut_thumbnail, find_cuts
+from peanut_daemon.worker import timing
 from peanut_daemon.worker.backends import Backends
+from peanut_daemon.worker.grain import grained
 from peanut_daemon.worker.messages import Committed, Event, PictureReady, PictureTask, PlateTask
 from peanut_daemon.worker.store import ArtifactStore, PlateArtifact, matte_box
-from peanut_models.cascade import FinishedFrames, fill_window
+from peanut_models.cascade import FinishedFrames
 from peanut_models.donors import DonorConfig, Donors
-from peanut_models.matte import matte_of
+from peanut_models.grain import measure_grain
 from peanut_models.ranges import FrameRange
+from peanut_models.shots import fill_shots
 from peanut_models.stages import GENERATED, Frames, Image
 
 # Pictures taken from each donor clip: registering one to a frame takes about 0.1 s.
@@ -31,7 +36,9 @@ def check_unchanged(clip: ClipInfo) -> None:
         MediaNotFoundError: it is gone.
         MediaUnreadableError: it changed or is damaged.
     """
-    if probe(clip.path).fingerprint != clip.fingerprint:
+    with timing.step("check"):
+        found = fingerprint_of(clip.path)
+    if found != clip.fingerprint:
         raise MediaUnreadableError(
             f"the clip {clip.path} changed since the edit was made: make a new edit from it, "
             "or put the old file back"
@@ -47,34 +54,80 @@ def fill(
     """Fill one window, commit it."""
     check_unchanged(task.clip)
     span, core = task.window.span, task.window.core
-    with ClipReader(task.clip.path) as reader:
-        frames = read_rgb(reader, span)
+    with timing.step("decode"), ClipReader.of(task.clip) as reader:
+        frames, cuts = _frames_and_cuts(task, reader)
         before = _finished_before(task, store, reader)
-    alpha = np.stack([_matte(task, k) for k in span])
-    plate = fill_window(
-        backends.eraser(task.eraser, task.working_scale, task.upscaler, task.sparse_stride),
-        task.window,
-        frames,
-        alpha > 0,
-        before,
-        checkpoint,
-        donors=_donors(task),
-        donor_config=DonorConfig(confidence_floor=task.donor_confidence),
-    )
+        donors = _donors(task)
+    with timing.step("matte"):
+        alpha = np.stack([_matte(task, k, frames) for k in span])
+    eraser = backends.eraser(task.eraser, task.working_scale, task.upscaler, task.sparse_stride)
+    with timing.step("fill"):
+        plate = fill_shots(
+            eraser,
+            task.window,
+            frames,
+            alpha > 0,
+            before,
+            cuts,
+            checkpoint,
+            donors=donors,
+            donor_config=DonorConfig(confidence_floor=task.donor_confidence),
+        )
+    with timing.step("grain"):
+        grain = measure_grain(frames, alpha > 0, [cut - span.start for cut in cuts])
     own = alpha[core.start - span.start : core.end - span.start]
     top, bottom, left, right = box = matte_box(own)
     crop = (slice(None), slice(top, bottom), slice(left, right))
-    size_bytes, digest = store.put_plate(
-        task.key,
-        PlateArtifact(
-            core=core,
-            box=box,
-            frames=plate.frames[crop],
-            alpha=own[crop],
-            provenance=plate.provenance[crop],
-        ),
+    artifact = PlateArtifact(
+        core=core,
+        box=box,
+        frames=plate.frames[crop],
+        alpha=own[crop],
+        provenance=plate.provenance[crop],
+        flows=plate.flows if task.keep_flows else (),
+        cuts=tuple(cut for cut in cuts if cut in core),
+        grain=grain,
     )
+    with timing.step("store"):
+        size_bytes, digest = store.put_plate(task.key, artifact)
     yield Committed(task.key, size_bytes, digest)
+
+
+def _frames_and_cuts(task: PlateTask, reader: ClipReader) -> tuple[Frames, tuple[int, ...]]:
+    """The window's frames, and where new shots begin in it: as the editor says, or found."""
+    span = task.window.span
+    if task.cuts is not None:
+        return read_rgb(reader, span), task.cuts
+    first, pictures, thumbnails = span.start, [], []
+    for source in _with_neighbours(reader, span):
+        rgb = source.to_rgb()
+        thumbnails.append(cut_thumbnail(rgb))
+        first = min(first, source.frame_index)
+        if source.frame_index in span:
+            pictures.append(rgb)
+    return np.stack(pictures), find_cuts(thumbnails, first)
+
+
+def _with_neighbours(reader: ClipReader, span: FrameRange) -> Iterator[SourceFrame]:
+    """The span's frames, and those around it that cuts are judged by, as far as they are whole.
+
+    Nobody asked for the frames outside, so damage there is no reason to fail.
+    """
+    before: list[SourceFrame] = []
+    for k in span.grown(CUT_REACH_FRAMES, reader.frame_range):
+        try:
+            frame = reader.read(k)
+        except (MediaUnreadableError, UnsupportedMediaError):
+            if k in span:
+                raise
+            if k >= span.end:
+                return
+            before.clear()
+            continue
+        before.append(frame)
+        if k >= span.start:
+            yield from before
+            before.clear()
 
 
 def read_rgb(reader: ClipReader, frame_range: FrameRange) -> Frames:
@@ -94,12 +147,12 @@ def _donors(task: PlateTask) -> Donors | None:
     return Donors(pictures) if pictures else None
 
 
-def _matte(task: PlateTask, frame_index: int) -> UInt8[ndarray, "h w"]:
-    return matte_of(
-        [mask_from_png(png) for png in task.masks.get(frame_index, ())],
-        size=(task.clip.height, task.clip.width),
-        grow_px=task.grow_px,
-        feather_px=task.feather_px,
+def _matte(task: PlateTask, frame_index: int, frames: Frames) -> UInt8[ndarray, "h w"]:
+    return frozen_matte(
+        task.masks.get(frame_index, ()),
+        task.shape,
+        (task.clip.height, task.clip.width),
+        lambda: frames[frame_index - task.window.span.start],
     )
 
 
@@ -125,13 +178,15 @@ def _finished_before(
 
 def pictures(task: PictureTask, store: ArtifactStore) -> Iterator[Event]:
     """Yield repaired frames as PNGs."""
-    with ClipReader(task.clip.path) as reader:
+    with ClipReader.of(task.clip) as reader:
         for core, key in task.plates:
             plate = store.get_plate(key)
             for frame_index in core:
                 if frame_index in task.frame_range:
-                    rgb = plate.repaired(reader.read(frame_index).to_rgb(), frame_index)
-                    yield PictureReady(frame_index, png_from_rgb(rgb))
+                    rgb = reader.read(frame_index).to_rgb()
+                    picture = grained(plate, rgb, frame_index) if task.grain else None
+                    repaired = plate.repaired(rgb, frame_index, picture)
+                    yield PictureReady(frame_index, png_from_rgb(repaired))
 
 
 def png_from_rgb(rgb: UInt8[ndarray, "h w 3"] | UInt16[ndarray, "h w 3"]) -> bytes:

@@ -7,10 +7,11 @@ import itertools
 import logging
 import multiprocessing
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
+from peanut_daemon.worker.devices import Device
 from peanut_daemon.worker.main import run_worker
 from peanut_daemon.worker.messages import (
     Cancel,
@@ -18,12 +19,14 @@ from peanut_daemon.worker.messages import (
     Event,
     Failed,
     Finished,
+    Loaded,
     Ready,
     Said,
     Start,
     Task,
     WorkerOptions,
 )
+from peanut_daemon.worker.residency import Resident
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +36,13 @@ class WorkerDiedError(Exception):
 
 
 class WorkerProcess:
-    """One worker at a time; a dead one is replaced when it is next needed."""
+    """One worker at a time; a dead one is replaced when it is next needed.
+
+    Attributes:
+        restarts: how often it was started again; -1 before the first start.
+        devices: what it found to run on; empty before the first start.
+        loaded: the models in its memory.
+    """
 
     def __init__(self, options: WorkerOptions) -> None:
         self._options = options
@@ -43,7 +52,8 @@ class WorkerProcess:
         self._numbers = itertools.count(1)
         self._current = 0
         self.restarts = -1
-        self.devices: tuple[tuple[str, str, int], ...] = ()
+        self.devices: tuple[Device, ...] = ()
+        self.loaded: tuple[Resident, ...] = ()
 
     @property
     def pid(self) -> int:
@@ -69,10 +79,18 @@ class WorkerProcess:
         self._process.start()
         theirs.close()
         self.restarts += 1
-        self._inbox = asyncio.Queue()
+        inbox = self._inbox = asyncio.Queue()
+
+        def take(message: Ready | Said | Loaded | None) -> None:
+            # Also between tasks, when nobody reads the inbox.
+            if isinstance(message, Loaded):
+                self.loaded = message.models
+            else:
+                inbox.put_nowait(message)
+
         threading.Thread(
             target=_forward,
-            args=(self._pipe, self._inbox, asyncio.get_running_loop()),
+            args=(self._pipe, take, asyncio.get_running_loop()),
             name="worker-inbox",
             daemon=True,
         ).start()
@@ -83,8 +101,13 @@ class WorkerProcess:
         self.devices = ready.devices
         logger.info("worker %d is up", self.pid)
 
-    async def run(self, task: Task) -> AsyncIterator[Event]:
+    async def run(self, task: Task, *, job_id: str = "", client: str = "") -> AsyncIterator[Event]:
         """Have a task done; the last event is Finished, Cancelled or Failed.
+
+        Args:
+            task: what to do.
+            job_id: whose piece it is, for the worker's log.
+            client: who wants it, likewise.
 
         Raises:
             WorkerDiedError: the worker ended before the task did.
@@ -92,7 +115,7 @@ class WorkerProcess:
         await self.ensure_started()
         number = next(self._numbers)
         self._current = number
-        self._send(Start(number, task))
+        self._send(Start(number, task, job_id, client))
         try:
             while True:
                 said = await self._inbox.get()
@@ -106,7 +129,9 @@ class WorkerProcess:
                     if isinstance(said.event, Finished | Cancelled | Failed):
                         return
         finally:
-            self._current = 0
+            # One that was left early ends some time later, when the next task may be current.
+            if self._current == number:
+                self._current = 0
 
     def cancel_current(self) -> None:
         """Ask the worker to stop what it does at the next frame; its last event says so."""
@@ -122,6 +147,7 @@ class WorkerProcess:
         if self._pipe is not None:
             self._pipe.close()
         self._process = self._pipe = None
+        self.loaded = ()
 
     def _send(self, message: Start | Cancel) -> None:
         if self._pipe is None:
@@ -135,7 +161,7 @@ class WorkerProcess:
 
 def _forward(
     pipe: Connection,
-    inbox: asyncio.Queue[Ready | Said | None],
+    take: Callable[[Ready | Said | Loaded | None], None],
     loop: asyncio.AbstractEventLoop,
 ) -> None:
     """Thread: hand on all that the worker says, then None when its end of the pipe is closed."""
@@ -145,7 +171,7 @@ def _forward(
         except (EOFError, OSError):
             message = None
         try:
-            loop.call_soon_threadsafe(inbox.put_nowait, message)
+            loop.call_soon_threadsafe(take, message)
         except RuntimeError:  # the loop is closed: the daemon is ending
             return
         if message is None:

@@ -7,6 +7,8 @@ hash in the journal. A plate is stored where it differs from the source, that is
 from __future__ import annotations
 
 import hashlib
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -18,9 +20,10 @@ from numpy import ndarray
 from peanut_daemon.deliverable import RenderStage
 from peanut_daemon.errors import ArtifactDamagedError
 from peanut_daemon.media import AtomicFile
-from peanut_daemon.media.atomic import output_error
+from peanut_daemon.media.atomic import output_error, sync_folder
+from peanut_models.grain import Grain
 from peanut_models.ranges import FrameRange
-from peanut_models.stages import Frames
+from peanut_models.stages import Frames, Image, PairFlow
 
 # File name suffix of each stage's artifact.
 ARTIFACT_SUFFIXES = {RenderStage.PLATE: ".npz", RenderStage.UPSCALE: ".mkv"}
@@ -36,6 +39,10 @@ class PlateArtifact:
         frames: the plate in the crop.
         alpha: the matte in the crop, 0 (source) to 255 (plate).
         provenance: per pixel `SOURCE`, `GENERATED` or the clip frame it was propagated from.
+        flows: see `peanut_models.stages.Plate`; of whole frames, not of the crop.
+        cuts: those of its frames on which a new shot begins.
+        key: what it is stored under; empty before.
+        grain: that of the source around the matte; None where it could not be measured.
     """
 
     core: FrameRange
@@ -43,6 +50,15 @@ class PlateArtifact:
     frames: Frames
     alpha: UInt8[ndarray, "t h w"]
     provenance: Int32[ndarray, "t h w"]
+    flows: tuple[PairFlow, ...] = ()
+    cuts: tuple[int, ...] = ()
+    key: str = ""
+    grain: Grain | None = None
+
+    def flow(self, frame_index: int) -> PairFlow | None:
+        """The motion from a frame to the next and back; None where it is not known."""
+        k = frame_index - self.core.start
+        return self.flows[k] if k < len(self.flows) else None
 
     def whole_alpha(self, frame_index: int, height: int, width: int) -> UInt8[ndarray, "h w"]:
         """The matte of one frame at source size."""
@@ -51,24 +67,49 @@ class PlateArtifact:
         alpha[top:bottom, left:right] = self.alpha[frame_index - self.core.start]
         return alpha
 
-    def paste(self, rgb: ndarray, frame_index: int) -> ndarray:
-        """A source frame with the plate in place of what is under the matte, without blending."""
+    def paste(self, rgb: Image, frame_index: int, picture: Image | None = None) -> Image:
+        """A source frame with the plate in place of what is under the matte, without blending.
+
+        Args:
+            rgb: the source frame.
+            frame_index: of it.
+            picture: shown instead of the plate's own, at the size of its box.
+        """
         top, bottom, left, right = self.box
         k = frame_index - self.core.start
         plate = rgb.copy()
         touched = self.alpha[k] > 0
-        plate[top:bottom, left:right][touched] = self.frames[k][touched]
+        shown = self.frames[k] if picture is None else picture
+        plate[top:bottom, left:right][touched] = shown[touched]
         return plate
 
-    def repaired(self, rgb: ndarray, frame_index: int) -> ndarray:
-        """A source frame blended with the plate under the matte."""
+    def repaired(self, rgb: Image, frame_index: int, picture: Image | None = None) -> Image:
+        """A source frame blended with the plate under the matte; arguments as of `paste`."""
         top, bottom, left, right = self.box
         k = frame_index - self.core.start
         repaired = rgb.copy()
         weight: Float32[ndarray, "h w 1"] = (self.alpha[k, :, :, None] / 255.0).astype(np.float32)
-        mixed = self.frames[k] * weight + rgb[top:bottom, left:right] * (1 - weight)
+        shown = self.frames[k] if picture is None else picture
+        mixed = shown * weight + rgb[top:bottom, left:right] * (1 - weight)
         repaired[top:bottom, left:right] = np.rint(mixed).astype(rgb.dtype)
         return repaired
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file in the store; `partial` = a writer that was killed left it, or is at it now."""
+
+    path: Path
+    key: str
+    size_bytes: int
+    partial: bool
+
+
+NOT_THERE = np.zeros(0, np.float32)
+"""In place of arrays that an artifact has not."""
+
+# What NumPy and the zip reader under it raise where bytes are not what they were.
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile, zlib.error)
 
 
 class ArtifactStore:
@@ -87,7 +128,7 @@ class ArtifactStore:
         Raises:
             DiskFullError, OutputNotWritableError: it cannot be written; nothing is left of it.
         """
-        path = self.prepared(key, RenderStage.PLATE)
+        path, grain = self.prepared(key, RenderStage.PLATE), plate.grain
         with AtomicFile(path, overwrite=True) as file:
             try:
                 np.savez(
@@ -97,6 +138,11 @@ class ArtifactStore:
                     frames=plate.frames,
                     alpha=plate.alpha,
                     provenance=plate.provenance,
+                    flows=np.array(plate.flows),
+                    cuts=np.array(plate.cuts, np.int64),
+                    grain_luma=grain.luma if grain else NOT_THERE,
+                    grain_sigma=grain.sigma if grain else NOT_THERE,
+                    grain_kernels=grain.kernels if grain else NOT_THERE,
                 )
             except (OSError, ValueError) as error:
                 # The zip writer between us and the disk hides the reason; the file remembers it.
@@ -119,20 +165,55 @@ class ArtifactStore:
                     frames=stored["frames"],
                     alpha=stored["alpha"],
                     provenance=stored["provenance"],
+                    # Artifacts of earlier versions hold none.
+                    flows=tuple((there, back) for there, back in stored.get("flows", ())),
+                    cuts=tuple(int(cut) for cut in stored.get("cuts", ())),
+                    key=key,
+                    grain=_grain_of(stored),
                 )
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            raise ArtifactDamagedError(
-                f"artifact {path} is missing or damaged: resume the job to compute it again", key
-            ) from error
+        except _UNREADABLE as error:
+            raise _damaged(path, key) from error
+
+    def checked(self, key: str, stage: RenderStage, sha256: str) -> Path:
+        """The file of that key, or ArtifactDamagedError where it is not what was committed."""
+        path = self.path(key, stage)
+        if not self.matches(path, sha256):
+            raise _damaged(path, key)
+        return path
 
     def prepared(self, key: str, stage: RenderStage) -> Path:
         """Where an artifact is about to be written; its folder exists afterwards."""
         path = self.path(key, stage)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.parent.is_dir():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                sync_folder(self._folder)
         except OSError as error:
             raise output_error(error, path) from error
         return path
+
+    def files(self) -> list[StoredFile]:
+        """Everything that lies in the store."""
+        found: list[StoredFile] = []
+        for path in self._folder.glob("*/*"):
+            try:
+                size_bytes = path.stat().st_size
+            except OSError:  # Renamed or deleted meanwhile.
+                continue
+            partial = path.name.startswith(".")
+            found.append(
+                StoredFile(path, path.name.lstrip(".").partition(".")[0], size_bytes, partial)
+            )
+        return found
+
+    def holds(self, key: str) -> bool:
+        """Whether there is a file of that key."""
+        return any(self.path(key, stage).is_file() for stage in ARTIFACT_SUFFIXES)
+
+    def delete(self, key: str) -> None:
+        """Remove the file of that key, if there is one."""
+        for stage in ARTIFACT_SUFFIXES:
+            self.path(key, stage).unlink(missing_ok=True)
 
     def matches(self, path: Path, sha256: str) -> bool:
         """Whether the file is what was committed."""
@@ -140,6 +221,19 @@ class ArtifactStore:
             return facts_of(path)[1] == sha256
         except OSError:
             return False
+
+
+def _grain_of(stored: Mapping[str, ndarray]) -> Grain | None:
+    luma = stored["grain_luma"]
+    if not luma.size:
+        return None
+    return Grain(luma=luma, sigma=stored["grain_sigma"], kernels=stored["grain_kernels"])
+
+
+def _damaged(path: Path, key: str) -> ArtifactDamagedError:
+    return ArtifactDamagedError(
+        f"artifact {path} is missing or damaged: resume the job to compute it again", key
+    )
 
 
 def facts_of(path: Path) -> tuple[int, str]:

@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from peanut_daemon.edits.model import Box, MaskFrame, PaintedMask, Point, Prompt
 from peanut_daemon.media import ClipInfo, ClipReader, mask_from_png, png_from_mask, working_size
+from peanut_daemon.worker import timing
 from peanut_daemon.worker.backends import Backends
 from peanut_daemon.worker.messages import (
     Event,
@@ -43,7 +44,8 @@ class ProxyReader:
 
     def read(self, frame_index: int) -> UInt8[ndarray, "h w 3"]:
         """One frame, 8-bit RGB."""
-        return self._reader.read(frame_index).working_rgb(self._long_side_px)
+        with timing.step("decode"):
+            return self._reader.read(frame_index).working_rgb(self._long_side_px)
 
 
 def track(task: TrackTask, backends: Backends) -> Iterator[Event]:
@@ -62,11 +64,11 @@ def track(task: TrackTask, backends: Backends) -> Iterator[Event]:
     check_unchanged(task.clip)
     size = working_size(task.clip.width, task.clip.height, task.working_long_side_px)
     whole = FrameRange(min(t.frames.start for t in left), max(t.frames.end for t in left))
-    with ClipReader(task.clip.path) as reader:
+    with ClipReader.of(task.clip) as reader:
         frames = ProxyReader(reader, whole, task.working_long_side_px)
         targets = [_prompts_of(target, task, size) for target in left]
         tracker = backends.tracker(task.tracker)
-        for event in tracker.track(frames, targets, playhead=task.playhead):
+        for event in timing.timed("track", tracker.track(frames, targets, playhead=task.playhead)):
             if isinstance(event, Settled):
                 yield FramesSettled(event.target_id, event.frames)
             elif (event.target_id, event.tracked.frame_index) not in given:

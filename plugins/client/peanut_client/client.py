@@ -21,6 +21,8 @@ from peanut.v1 import (
     renders_pb2_grpc,
     server_pb2,
     server_pb2_grpc,
+    store_pb2,
+    store_pb2_grpc,
 )
 from peanut_client.config import Settings, load_settings
 from peanut_client.connection import Connection, ConnectionInfo, connect
@@ -46,6 +48,7 @@ _MaskServiceStub: Any = masks_pb2_grpc.MaskServiceStub
 _ModelServiceStub: Any = models_pb2_grpc.ModelServiceStub
 _RenderServiceStub: Any = renders_pb2_grpc.RenderServiceStub
 _ServerServiceStub: Any = server_pb2_grpc.ServerServiceStub
+_StoreServiceStub: Any = store_pb2_grpc.StoreServiceStub
 
 
 def _cut_short(job_id: str) -> DaemonUnavailableError:
@@ -109,6 +112,11 @@ class PeanutClient:
         return self._connection.server
 
     @property
+    def channel(self) -> Any:
+        """The open gRPC channel, for services that have no methods here; calls carry the token."""
+        return self._connection.channel
+
+    @property
     def connection_info(self) -> ConnectionInfo:
         """Where the daemon listens, and its process."""
         return self._connection.info
@@ -140,19 +148,42 @@ class PeanutClient:
 
     # --- edits ---
 
-    def create_edit(self, path: str, frames: frames_pb2.FrameRange | None = None) -> edits_pb2.Edit:
-        """Make an edit from a media file.
+    def create_edit(
+        self,
+        path: str,
+        frames: frames_pb2.FrameRange | None = None,
+        *,
+        rate: frames_pb2.Rate | None = None,
+        colourspace: str = "",
+        deinterlace: bool = False,
+    ) -> edits_pb2.Edit:
+        """Make an edit from a media file or an image sequence.
 
         Args:
-            path: absolute path of the clip on the daemon's machine.
+            path: absolute path of the clip on the daemon's machine, or a pattern for its files.
             frames: the frames to work on; None: all.
+            rate: of an image sequence that does not say it.
+            colourspace: see `CreateEditRequest`.
+            deinterlace: see `CreateEditRequest`.
         """
-        source = edits_pb2.ClipRange(path=path, range=frames)
-        return self._create_edit(edits_pb2.CreateEditRequest(clip_range=source))
+        return self._create_edit(
+            edits_pb2.CreateEditRequest(
+                clip_range=edits_pb2.ClipRange(path=path, range=frames),
+                rate=rate,
+                colourspace=colourspace,
+                deinterlace=deinterlace,
+            )
+        )
 
-    def create_edit_from_otio(self, document: str) -> edits_pb2.Edit:
+    def create_edit_from_otio(
+        self, document: str, *, colourspace: str = "", deinterlace: bool = False
+    ) -> edits_pb2.Edit:
         """Make an edit from an OpenTimelineIO document (JSON) with exactly one clip."""
-        return self._create_edit(edits_pb2.CreateEditRequest(otio=document))
+        return self._create_edit(
+            edits_pb2.CreateEditRequest(
+                otio=document, colourspace=colourspace, deinterlace=deinterlace
+            )
+        )
 
     def _create_edit(self, request: edits_pb2.CreateEditRequest) -> edits_pb2.Edit:
         response: edits_pb2.CreateEditResponse = self._long_call(self._edits.CreateEdit, request)
@@ -206,6 +237,7 @@ class PeanutClient:
                 target_id=target.id,
                 name=target.name,
                 prompts=target.prompts,
+                kind=target.kind,
                 playhead_frame=playhead_frame,
                 direction=direction,
                 p_mask=p_mask,
@@ -232,14 +264,39 @@ class PeanutClient:
             yield response.mask
 
     def approve_masks(
-        self, edit_id: str, *, grow_px: int = 4, feather_px: int = 2
+        self,
+        edit_id: str,
+        *,
+        grow_px: int = 4,
+        feather_px: int = 2,
+        refine_px: int = 0,
+        effect_feather_px: int | None = None,
     ) -> edits_pb2.Approval:
-        """Freeze the masks of all targets as the matte that renders use."""
+        """Freeze the masks of all targets as the matte that renders use.
+
+        `ApproveMasksRequest` says what the arguments mean.
+        """
         response: masks_pb2.ApproveMasksResponse = self._long_call(
             self._masks.ApproveMasks,
-            masks_pb2.ApproveMasksRequest(edit_id=edit_id, grow_px=grow_px, feather_px=feather_px),
+            masks_pb2.ApproveMasksRequest(
+                edit_id=edit_id,
+                grow_px=grow_px,
+                feather_px=feather_px,
+                refine_px=refine_px,
+                effect_feather_px=effect_feather_px,
+            ),
         )
         return response.approval
+
+    def draw_matte_edge(
+        self, matte: masks_pb2.ApproveMasksRequest, frame_indices: Sequence[int] = ()
+    ) -> bytes:
+        """The edge of the matte that approving so would give, at 400 %; a PNG."""
+        response: masks_pb2.DrawMatteEdgeResponse = self._long_call(
+            self._masks.DrawMatteEdge,
+            masks_pb2.DrawMatteEdgeRequest(matte=matte, frame_indices=frame_indices),
+        )
+        return response.png
 
     # --- renders and jobs ---
 
@@ -255,8 +312,13 @@ class PeanutClient:
         nof_eraser: str = "",
         ur_net: str = "",
         working_size: str = "",
+        window_frames: int = 0,
         donor_paths: Sequence[str] = (),
         donor_confidence: float | None = None,
+        cuts: Sequence[int] | None = None,
+        versioned: bool = False,
+        proof: bool = True,
+        grain: bool = True,
     ) -> jobs_pb2.Job:
         """Queue a job that writes the deliverable to an absolute path; returns at once.
 
@@ -274,8 +336,13 @@ class PeanutClient:
                 nof_eraser=nof_eraser,
                 ur_net=ur_net,
                 working_size=working_size,
+                window_frames=window_frames,
                 donor_paths=donor_paths,
                 donor_confidence=donor_confidence,
+                cuts=None if cuts is None else renders_pb2.Cuts(frame_indices=cuts),
+                versioned=versioned,
+                no_proof=not proof,
+                no_grain=not grain,
             ),
         )
         return response.job
@@ -315,6 +382,10 @@ class PeanutClient:
         )
         return response.job
 
+    def delete_job(self, job_id: str) -> None:
+        """Delete a job that has ended; its deliverable stays."""
+        self._call(self._jobs.DeleteJob, jobs_pb2.DeleteJobRequest(job_id=job_id))
+
     def watch_job(self, job_id: str) -> Iterator[jobs_pb2.Job]:
         """The job now and at each change, until it has ended.
 
@@ -350,6 +421,21 @@ class PeanutClient:
                 time.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
+    # --- the store ---
+
+    def get_store(self) -> store_pb2.Store:
+        """What the store of computed windows holds."""
+        response: store_pb2.GetStoreResponse = self._call(
+            self._store.GetStore, store_pb2.GetStoreRequest()
+        )
+        return response.store
+
+    def clean_store(self, budget_bytes: int | None = None) -> store_pb2.CleanStoreResponse:
+        """Delete leftovers and what is over the budget, or over `budget_bytes` this once."""
+        request = store_pb2.CleanStoreRequest(budget_bytes=budget_bytes)
+        response: store_pb2.CleanStoreResponse = self._long_call(self._store.CleanStore, request)
+        return response
+
     # --- inside ---
 
     def _open(self, connection: Connection) -> None:
@@ -360,6 +446,7 @@ class PeanutClient:
         self._models = _ModelServiceStub(connection.channel)
         self._renders = _RenderServiceStub(connection.channel)
         self._server = _ServerServiceStub(connection.channel)
+        self._store = _StoreServiceStub(connection.channel)
 
     def _reconnect(self, *, start: bool) -> None:
         connection = connect(start=start, settings=self._settings, on_start=self._on_start)

@@ -15,6 +15,7 @@ from typing import Any
 import grpc
 
 from peanut.v1 import server_pb2, server_pb2_grpc
+from peanut_client.channel import check_closed, open_channel, token_in
 from peanut_client.config import API_MINOR, Settings, load_settings
 from peanut_client.errors import DaemonUnavailableError, PeanutError, mapped_errors
 from peanut_client.launch import DaemonProcess, launch_daemon
@@ -25,7 +26,6 @@ _AGAIN_S = 3.0
 
 # grpc and the generated stubs carry no types; through Any they need no exception in the settings
 # of the type checker, and every method that uses them names its result's type.
-_grpc: Any = grpc
 _ServerServiceStub: Any = server_pb2_grpc.ServerServiceStub
 
 
@@ -37,11 +37,13 @@ class ConnectionInfo:
     token: str
     pid: int
     version: str
+    client_name: str
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What every call carries, so that no other user of this machine can make one."""
-        return (("authorization", f"Bearer {self.token}"),)
+        """What every call carries: so that nobody else can make one, and who makes it."""
+        name = self.client_name.encode("ascii", "replace").decode()  # all that gRPC takes
+        return (("authorization", f"Bearer {self.token}"), ("peanut-client", name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +62,39 @@ class Connection:
 
 
 def read_connection_file(settings: Settings) -> ConnectionInfo | None:
-    """What the connection file says; None where there is none or it is not (yet) whole."""
+    """What the connection file says; None where there is none or it is not (yet) whole.
+
+    Raises:
+        PeanutError: other users can read or change it.
+    """
     try:
         fields = json.loads(settings.connection_file.read_text(encoding="utf-8"))
-        return ConnectionInfo(
+        info = ConnectionInfo(
             address=str(fields["address"]),
             token=str(fields["token"]),
             pid=int(fields.get("pid", 0)),
             version=str(fields.get("version", "")),
+            client_name=settings.client_name,
         )
+        check_closed(settings.connection_file)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+    return info
+
+
+def read_review_address(settings: Settings, edit_id: str = "") -> str:
+    """The address that opens the review page once; empty where the daemon serves none.
+
+    Args:
+        settings: where the daemon is.
+        edit_id: the edit to show; by default the list of all.
+    """
+    try:
+        fields = json.loads(settings.connection_file.read_text(encoding="utf-8"))
+        address = str(fields.get("review_address", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""
+    return f"{address}&edit={edit_id}" if address and edit_id else address
 
 
 def connect(
@@ -91,6 +115,8 @@ def connect(
         PeanutError: the daemon answers but refuses this client, for example its version.
     """
     settings = load_settings() if settings is None else settings
+    if settings.address:
+        return _connect_elsewhere(settings)
     info = read_connection_file(settings)
     if info is not None and (connection := _try_running(info, settings)) is not None:
         return connection
@@ -103,6 +129,32 @@ def connect(
     if on_start is not None:
         on_start()
     return _start_and_connect(settings, stale=info)
+
+
+def _connect_elsewhere(settings: Settings) -> Connection:
+    if settings.token_file is None:
+        raise PeanutError(
+            "SettingError",
+            f"PEANUT_ADDRESS is {settings.address} and PEANUT_TOKEN_FILE is not set: give a copy "
+            "of the file `token` in that daemon's data folder",
+        )
+    info = ConnectionInfo(
+        address=settings.address,
+        token=token_in(settings.token_file),
+        pid=0,
+        version="",
+        client_name=settings.client_name,
+    )
+    try:
+        return _open(info, settings, started=False)
+    except DaemonUnavailableError as error:
+        raise DaemonUnavailableError(
+            error.reason,
+            f"no daemon can be reached at {settings.address}: check that it listens there with "
+            f"TLS, and that PEANUT_TLS_CA and PEANUT_CLIENT_CERT fit it ({error.message})",
+            retryable=error.retryable,
+            code=error.code,
+        ) from error
 
 
 def _try_running(info: ConnectionInfo, settings: Settings) -> Connection | None:
@@ -184,17 +236,7 @@ def _start_failed(process: DaemonProcess, settings: Settings) -> DaemonUnavailab
 
 
 def _open(info: ConnectionInfo, settings: Settings, *, started: bool) -> Connection:
-    channel: Any = _grpc.insecure_channel(
-        info.address,
-        options=[
-            ("grpc.max_send_message_length", settings.max_message_bytes),
-            ("grpc.max_receive_message_length", settings.max_message_bytes),
-            # The daemon is on this machine; a proxy in the environment must not come between.
-            ("grpc.enable_http_proxy", 0),
-            # Two clients in one process must not share a connection to a daemon that has ended.
-            ("grpc.use_local_subchannel_pool", 1),
-        ],
-    )
+    channel = open_channel(info.address, settings)
     try:
         with mapped_errors():
             server: server_pb2.GetServerInfoResponse = _ServerServiceStub(channel).GetServerInfo(

@@ -1,4 +1,4 @@
-"""The daemon's program for timelines and stills, run as a process of its own.
+"""The daemon's programs for timelines, stills and proofs, each run as a process of its own.
 
 The client does without OpenTimelineIO and without a decoder, so that it stays small.
 """
@@ -20,9 +20,18 @@ def run_edits_program(action: str, *arguments: str) -> dict[str, Any]:
     Raises:
         PeanutError: it refuses, with its own reason; or it cannot run here.
     """
+    return run_program("peanut_daemon.edits", action, *arguments)
+
+
+def run_program(module: str, *arguments: str) -> dict[str, Any]:
+    """Run `python -m MODULE` of the daemon's package and return the document that it prints.
+
+    Raises:
+        PeanutError: it refuses, with its own reason; or it cannot run here.
+    """
     check_daemon_installed()
     python = load_settings().daemon_command[0]
-    command = [python, "-m", "peanut_daemon.edits", action, *arguments]
+    command = [python, "-m", module, *arguments]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, encoding="utf-8", check=False
@@ -33,7 +42,7 @@ def run_edits_program(action: str, *arguments: str) -> dict[str, Any]:
         if not said and not isinstance(error, OSError):
             said = (done.stderr.strip() or "no output").splitlines()[-1]
         raise PeanutError(
-            "EditsProgramError", f"the timeline could not be worked on ({said}): see peanut doctor"
+            "ProgramError", f"{module} could not do its work ({said}): see peanut doctor"
         ) from error
     if "error" in answer:
         raise PeanutError(answer["error"]["reason"], answer["error"]["message"])

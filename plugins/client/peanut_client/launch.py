@@ -25,6 +25,7 @@ DAEMON_MODULES = (
     "jaxtyping",
     "numpy",
     "opentimelineio",
+    "prometheus_client",
     "torch",
     "torchvision",
 )

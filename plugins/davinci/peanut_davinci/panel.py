@@ -214,6 +214,8 @@ def progress_text(event):
         total = event["units_total"]
         share = 100 * event["units_done"] // total if total else 0
         return "{} {} %".format(event["stage"] or event["state"], share)
+    if kind == "edit" and event.get("review"):
+        return "to look closer and correct the mask: " + event["review"]
     if kind == "check":
         return "look at the mask in your browser: is it right?"
     if kind == "starting_daemon":

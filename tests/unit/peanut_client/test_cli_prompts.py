@@ -17,7 +17,7 @@ LIMIT = 64 * 2**20
 
 def test_prompts_without_a_frame_lie_on_the_first_of_the_range() -> None:
     prompts = parse_prompts(points=["3,4", "5.5,6@7"], not_points=["1,2"], boxes=["0,1,20,30@6"])
-    target = prompts.target(RANGE, LIMIT)
+    (target,) = prompts.targets(RANGE, LIMIT)
     assert [prompt.frame_index for prompt in target.prompts] == [5, 7, 5, 6]
     assert [prompt.WhichOneof("kind") for prompt in target.prompts] == [
         "point",
@@ -74,7 +74,7 @@ def test_mask_file_may_hold_an_at_sign(tmp_path: Path) -> None:
     odd = tmp_path / "mask@2x.png"
     odd.write_bytes(PNG)
     prompts = parse_prompts(mask_files=[str(odd), f"{odd}@6"])
-    target = prompts.target(RANGE, LIMIT)
+    (target,) = prompts.targets(RANGE, LIMIT)
     assert [prompt.frame_index for prompt in target.prompts] == [5, 6]
     assert all(prompt.mask.png == PNG for prompt in target.prompts)
 
@@ -95,7 +95,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_folder_gives_each_frame_its_own_mask(folder: Path) -> None:
-    target = parse_prompts(masks=folder).target(RANGE, LIMIT)
+    (target,) = parse_prompts(masks=folder).targets(RANGE, LIMIT)
     assert [prompt.frame_index for prompt in target.prompts] == [5, 6, 7]
     assert [prompt.mask.png[-1] for prompt in target.prompts] == [5, 6, 7]
 
@@ -103,7 +103,7 @@ def test_folder_gives_each_frame_its_own_mask(folder: Path) -> None:
 def test_frame_without_a_mask_is_named(folder: Path) -> None:
     (folder / "shot.00006.png").unlink()
     with pytest.raises(CliError) as caught:
-        parse_prompts(masks=folder).target(RANGE, LIMIT)
+        parse_prompts(masks=folder).targets(RANGE, LIMIT)
     assert "frame 6 has no mask" in caught.value.message
     assert "1 of the range's 3 frames" in caught.value.message
     assert "00006.png" in caught.value.message
@@ -126,7 +126,7 @@ def test_missing_masks_are_refused(tmp_path: Path) -> None:
 
 
 def test_one_png_serves_every_frame(folder: Path) -> None:
-    target = parse_prompts(masks=folder / "shot.00003.png").target(RANGE, LIMIT)
+    (target,) = parse_prompts(masks=folder / "shot.00003.png").targets(RANGE, LIMIT)
     assert [prompt.frame_index for prompt in target.prompts] == [5, 6, 7]
     assert len({prompt.mask.png for prompt in target.prompts}) == 1
 
@@ -139,7 +139,7 @@ def test_ready_masks_go_alone(folder: Path) -> None:
 def test_masks_beyond_one_message_are_refused(folder: Path) -> None:
     (folder / "shot.00003.png").write_bytes(bytes(2**20))
     with pytest.raises(CliError, match="--range") as caught:
-        parse_prompts(masks=folder / "shot.00003.png").target(RANGE, 3 * 2**20)
+        parse_prompts(masks=folder / "shot.00003.png").targets(RANGE, 3 * 2**20)
     assert "3 MiB" in caught.value.message
 
 

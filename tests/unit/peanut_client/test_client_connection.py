@@ -27,6 +27,7 @@ def write_stale_file(settings: Settings, *, port: int = 1) -> None:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     fields = {"address": f"127.0.0.1:{port}", "token": "old", "pid": 0, "version": "0.0.9"}
     settings.connection_file.write_text(json.dumps(fields), encoding="utf-8")
+    settings.connection_file.chmod(0o600)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '"text"', '{"address": "x"}', '{"pid": "many"}'])

@@ -6,13 +6,18 @@ from peanut_client.cli import (
     daemon,
     demo,
     doctor,
+    edits,
     host,
     jobs,
     mask,
     models,
     plugins,
+    ps,
     remove,
+    review,
+    store,
     timeline,
+    verify,
 )
 from peanut_client.cli.app import app
 
@@ -21,14 +26,19 @@ __all__ = [
     "daemon",
     "demo",
     "doctor",
+    "edits",
     "host",
     "jobs",
     "main",
     "mask",
     "models",
     "plugins",
+    "ps",
     "remove",
+    "review",
+    "store",
     "timeline",
+    "verify",
 ]
 
 

@@ -22,8 +22,9 @@ from peanut_client.errors import PeanutError
 
 # In the order of the help: what people came for first.
 COMMANDS = (
-    *("demo", "remove", "mask", "jobs", "models", "timeline", "plugins"),
-    *("status", "serve", "stop", "doctor", "host"),
+    *("demo", "remove", "mask", "review", "verify", "jobs", "edits", "models", "timeline"),
+    "plugins",
+    *("store", "status", "ps", "serve", "stop", "doctor", "host"),
 )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,41 @@ from peanut_client.cli.failures import CliError, UsageError
 from peanut_client.client import PeanutClient
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How the clip is to be read; `CreateEditRequest` says what each means."""
+
+    rate: frames_pb2.Rate | None = None
+    colourspace: str = ""
+    deinterlace: bool = False
+
+
+def parse_rate(text: str | None) -> frames_pb2.Rate | None:
+    """A rate as people write it: whole, as a fraction, or with decimals, where 23.976 is NTSC's.
+
+    Raises:
+        UsageError: none that is above 0.
+    """
+    if text is None:
+        return None
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if rate <= 0:
+        raise UsageError(f"--rate {text!r} is no frame rate: write 24, 24000/1001 or 23.976")
+    # Rates that NTSC slowed down by 1000/1001 are mostly written with two or three decimals.
+    slowed = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
+    if rate.denominator != 1 and abs(rate - slowed) < Fraction(6, 1000):
+        rate = slowed
+    return frames_pb2.Rate(num=rate.numerator, den=rate.denominator)
+
+
 def create_edit(
-    client: PeanutClient, clip: Path, frames: frames_pb2.FrameRange | None
+    client: PeanutClient,
+    clip: Path,
+    frames: frames_pb2.FrameRange | None,
+    reading: Reading | None = None,
 ) -> edits_pb2.Edit:
     """Make an edit from what the user gave as CLIP.
 
@@ -20,9 +55,20 @@ def create_edit(
         CliError: an .otio document cannot be read.
         PeanutError: the daemon refuses the clip or the range.
     """
+    reading = reading or Reading()
     if clip.suffix.lower() == ".otio":
-        return client.create_edit_from_otio(_read_document(clip))
-    return client.create_edit(str(clip.expanduser().absolute()), frames)
+        return client.create_edit_from_otio(
+            _read_document(clip),
+            colourspace=reading.colourspace,
+            deinterlace=reading.deinterlace,
+        )
+    return client.create_edit(
+        str(clip.expanduser().absolute()),
+        frames,
+        rate=reading.rate,
+        colourspace=reading.colourspace,
+        deinterlace=reading.deinterlace,
+    )
 
 
 def check_clip(clip: Path, frames: frames_pb2.FrameRange | None) -> None:
@@ -61,7 +107,8 @@ def _with_absolute_media(value: Any, folder: Path) -> Any:
     if not isinstance(value, dict):
         return value
     changed = {key: _with_absolute_media(item, folder) for key, item in value.items()}
-    url = changed.get("target_url")
-    if isinstance(url, str) and url and "://" not in url and not url.startswith("file:"):
-        changed["target_url"] = str(folder / url)
+    for key in ("target_url", "target_url_base"):
+        url = changed.get(key)
+        if isinstance(url, str) and url and "://" not in url and not url.startswith("file:"):
+            changed[key] = str(folder / url)
     return changed

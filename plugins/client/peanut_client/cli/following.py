@@ -6,6 +6,7 @@ import time
 
 from peanut.v1 import jobs_pb2
 from peanut_client.cli.documents import enum_word, message_document
+from peanut_client.cli.estimates import estimate_words, shortage_words
 from peanut_client.cli.failures import CliError, InterruptedByUserError
 from peanut_client.cli.output import Bar, Output
 from peanut_client.client import ENDED_STATES, PeanutClient
@@ -59,10 +60,15 @@ def follow_job(
         CliError: it failed or was cancelled; the hint says how to resume it.
         InterruptedByUserError: Ctrl-C; the job was cancelled if `cancel_on_interrupt`.
     """
+    _tell_estimate(job, output)
+    told = len(job.shortages)
     try:
         with output.bar("waiting") as bar:
             for job in client.watch_job(job.id):  # noqa: B020 - its newer self
                 _show(job, bar, output)
+                for shortage in job.shortages[told:]:
+                    output.warning(shortage_words(shortage))
+                told = len(job.shortages)
     except KeyboardInterrupt as error:
         if not cancel_on_interrupt:
             raise InterruptedByUserError(
@@ -90,6 +96,12 @@ def ended_early(job: jobs_pb2.Job) -> CliError:
         f"job {job.id} was cancelled at {done_words(job)}",
         hint=resume_hint(job.id),
     )
+
+
+def _tell_estimate(job: jobs_pb2.Job, output: Output) -> None:
+    if job.HasField("estimate"):
+        output.event("estimate", **message_document(job.estimate))
+        output.note(estimate_words(job.estimate))
 
 
 def _show(job: jobs_pb2.Job, bar: Bar, output: Output) -> None:

@@ -11,6 +11,7 @@ from peanut.v1 import jobs_pb2
 from peanut_client.cli import options
 from peanut_client.cli.app import PeanutGroup, app
 from peanut_client.cli.documents import message_document
+from peanut_client.cli.estimates import estimate_words, shortage_words, window_words
 from peanut_client.cli.following import done_words, follow_job, resume_hint, stage_word, state_word
 from peanut_client.cli.output import Output
 from peanut_client.cli.remove import output_facts, show_result
@@ -18,7 +19,7 @@ from peanut_client.cli.session import open_client
 
 jobs = typer.Typer(
     cls=PeanutGroup,
-    help="Renders: list them, look at one, watch, cancel or resume it.",
+    help="Renders: list them, look at one, watch, cancel, resume or delete it.",
     no_args_is_help=True,
 )
 app.add_typer(jobs, name="jobs")
@@ -67,7 +68,12 @@ def show(job_id: options.JobId, as_json: options.Json = False) -> None:
         ("done", f"{done_words(job)} ({job.units_done} of {job.units_total} pieces of work)"),
         ("retries", str(job.retries)),
         ("asked for", _asked_for(job)),
+        ("time went to", _times(job) or "-"),
     ]
+    if job.HasField("estimate"):
+        facts.append(("reckoned", estimate_words(job.estimate)))
+        facts.append(("window", window_words(job.estimate)))
+    facts += [("memory", shortage_words(shortage)) for shortage in job.shortages]
     if job.HasField("error"):
         facts.append(("error", f"{job.error.reason}: {job.error.message}"))
     if job.state == jobs_pb2.JOB_STATE_SUCCEEDED:
@@ -111,6 +117,16 @@ def resume(job_id: options.JobId, as_json: options.Json = False) -> None:
     show_result(job, output)
 
 
+@jobs.command()
+def delete(job_id: options.JobId, as_json: options.Json = False) -> None:
+    """Delete a job that has ended; its result stays."""
+    output = Output(as_json=as_json)
+    with open_client(output) as client:
+        client.delete_job(job_id)
+    output.document({"deleted": job_id})
+    output.line(f"job {job_id} is deleted; its result stays")
+
+
 def _after_cancel(job: jobs_pb2.Job) -> str:
     """A running job ends at the next border inside its window, so it may still say running."""
     if job.state in (jobs_pb2.JOB_STATE_RUNNING, jobs_pb2.JOB_STATE_QUEUED):
@@ -123,6 +139,15 @@ def _state(job: jobs_pb2.Job) -> Text:
     if job.state == jobs_pb2.JOB_STATE_RUNNING and stage_word(job):
         words = f"{words}: {stage_word(job)}"
     return Text(words, style=_STATE_STYLES.get(job.state, ""))
+
+
+def _times(job: jobs_pb2.Job) -> str:
+    """Where its time went, by stage; `--json` has the steps of each."""
+    by_stage: dict[str, float] = {}
+    for entry in job.times:
+        stage = entry.step.partition(".")[0]
+        by_stage[stage] = by_stage.get(stage, 0.0) + entry.seconds
+    return ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in by_stage.items())
 
 
 def _asked_for(job: jobs_pb2.Job) -> str:

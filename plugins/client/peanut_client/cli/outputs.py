@@ -8,37 +8,61 @@ from pathlib import Path
 from peanut_client.cli.failures import CliError, UsageError
 from peanut_client.cli.options import CodecName, Deliver
 
-# The one container per codec that the daemon writes.
-_EXTENSIONS = {
-    CodecName.FFV1: ".mkv",
-    CodecName.PRORES_HQ: ".mov",
-    CodecName.PRORES_4444: ".mov",
-    CodecName.H264: ".mp4",
+# What the daemon writes each codec as; the first is the usual one.
+EXTENSIONS = {
+    CodecName.FFV1: (".mkv",),
+    **dict.fromkeys((CodecName.PRORES_422, CodecName.PRORES_HQ, CodecName.PRORES_4444), (".mov",)),
+    **dict.fromkeys(
+        (CodecName.DNXHR_HQ, CodecName.DNXHR_HQX, CodecName.DNXHR_444), (".mov", ".mxf")
+    ),
+    **dict.fromkeys(
+        (CodecName.H264, CodecName.H264_10, CodecName.H265, CodecName.H265_10), (".mp4", ".mov")
+    ),
+    CodecName.EXR: (".exr",),
+    CodecName.TIFF: (".tif", ".tiff"),
+    CodecName.PNG: (".png",),
+    CodecName.DPX: (".dpx",),
 }
-_WITH_ALPHA = (CodecName.FFV1, CodecName.PRORES_4444)
+_BY_EXTENSION = {
+    ".mov": CodecName.PRORES_HQ,
+    ".mxf": CodecName.DNXHR_HQX,
+    ".mp4": CodecName.H264,
+    ".exr": CodecName.EXR,
+    ".tif": CodecName.TIFF,
+    ".tiff": CodecName.TIFF,
+    ".png": CodecName.PNG,
+    ".dpx": CodecName.DPX,
+}
+_FILES = (CodecName.EXR, CodecName.TIFF, CodecName.PNG, CodecName.DPX)
+_WITH_ALPHA = (CodecName.FFV1, CodecName.PRORES_4444, *_FILES)
 
 
 def choose_codec(out: Path, deliver: Deliver, codec: CodecName | None) -> CodecName:
     """The codec for OUT: the one asked for, else by OUT's extension, else FFV1.
 
     Raises:
-        UsageError: deliverable, codec and OUT's extension do not go together.
+        UsageError: deliverable, codec and OUT's name do not go together.
     """
     extension = out.suffix.lower()
     if codec is None:
-        codec = {
-            ".mov": CodecName.PRORES_4444 if deliver is Deliver.PATCH else CodecName.PRORES_HQ,
-            ".mp4": CodecName.H264,
-        }.get(extension, CodecName.FFV1)
+        codec = _BY_EXTENSION.get(extension, CodecName.FFV1)
+        if deliver is Deliver.PATCH and codec is CodecName.PRORES_HQ:
+            codec = CodecName.PRORES_4444
     if deliver is Deliver.PATCH and codec not in _WITH_ALPHA:
         raise UsageError(
-            f"{codec} cannot carry the transparency of a patch: "
-            "use --codec prores-4444 (.mov) or ffv1 (.mkv)"
+            f"{codec} cannot carry the transparency of a patch: use --codec prores-4444 (.mov), "
+            "ffv1 (.mkv), or image files (exr, tiff, png, dpx)"
         )
-    if extension != _EXTENSIONS[codec]:
+    fitting = EXTENSIONS[codec]
+    if extension not in fitting:
         raise UsageError(
-            f"{codec} is written as {_EXTENSIONS[codec]}, not as {extension or 'a bare name'!r}: "
-            f"name the output {out.stem}{_EXTENSIONS[codec]}, or choose another --codec"
+            f"{codec} is written as {' or '.join(fitting)}, not as {extension or 'a bare name'!r}: "
+            f"name the output {out.stem}{fitting[0]}, or choose another --codec"
+        )
+    if codec in _FILES and "#" not in out.name and "%" not in out.name:
+        raise UsageError(
+            f"{codec} is written as one file per frame: name the output "
+            f"{out.stem}.####{extension}, where the number goes"
         )
     return codec
 

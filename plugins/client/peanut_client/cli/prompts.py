@@ -7,6 +7,8 @@ from pathlib import Path
 
 from peanut.v1 import edits_pb2, frames_pb2
 from peanut_client.cli.failures import CliError, UsageError
+from peanut_client.cli.kinds import KindPrompts, parse_kinds
+from peanut_client.cli.places import parse_box, parse_mask, parse_point
 from peanut_client.cli.ready_masks import ReadyMasks, find_ready_masks
 
 TARGET_ID = "1"
@@ -24,21 +26,26 @@ class Prompts:
     tied: tuple[tuple[int | None, edits_pb2.Prompt], ...] = ()
     # Masks for every frame of the range.
     ready: ReadyMasks | None = None
+    # Shadows, reflections, and what must stay.
+    kinds: tuple[KindPrompts, ...] = ()
 
-    def target(self, frames: frames_pb2.FrameRange, max_message_bytes: int) -> edits_pb2.Target:
-        """The target that these prompts make in a range.
+    def targets(
+        self, frames: frames_pb2.FrameRange, max_message_bytes: int
+    ) -> list[edits_pb2.Target]:
+        """The targets that these prompts make in a range, the object first.
 
         Raises:
             CliError: a frame has no ready mask, or all masks together exceed one message.
         """
-        target = edits_pb2.Target(id=TARGET_ID)
-        if self.ready is not None:
-            target.prompts.extend(self.ready.prompts(frames))
-        for frame, prompt in self.tied:
-            tied = target.prompts.add()
-            tied.CopyFrom(prompt)
-            tied.frame_index = frames.start_frame if frame is None else frame
-        size = target.ByteSize()
+        thing = KindPrompts(
+            target_id=TARGET_ID,
+            kind=edits_pb2.TARGET_KIND_OBJECT,
+            tied=self.tied,
+            ready=self.ready,
+        )
+        targets = [prompts.target(frames) for prompts in (thing, *self.kinds)]
+        # Each target is a message of its own.
+        size = max(target.ByteSize() for target in targets)
         if size > max_message_bytes - _MESSAGE_RESERVE_BYTES:
             raise CliError(
                 "MessageTooLargeError",
@@ -46,7 +53,7 @@ class Prompts:
                 f"{max_message_bytes / 2**20:.0f} MiB that one message to the daemon holds: "
                 "work on a shorter --range, or save the PNGs with 1 bit per pixel",
             )
-        return target
+        return targets
 
 
 def parse_prompts(
@@ -57,6 +64,8 @@ def parse_prompts(
     mask_files: list[str] | None = None,
     masks: Path | None = None,
     text: str | None = None,
+    effects: list[str] | None = None,
+    holdouts: list[str] | None = None,
 ) -> Prompts:
     """Read the prompt options of one command.
 
@@ -65,11 +74,12 @@ def parse_prompts(
         CliError: a mask file or folder is missing.
     """
     tied = [
-        *(_point("--point", text) for text in points or ()),
-        *(_point("--not-point", text) for text in not_points or ()),
-        *(_box(text) for text in boxes or ()),
-        *(_mask(text) for text in mask_files or ()),
+        *(parse_point("--point", text) for text in points or ()),
+        *(parse_point("--not-point", text) for text in not_points or ()),
+        *(parse_box("--box", text) for text in boxes or ()),
+        *(parse_mask("--mask-file", text) for text in mask_files or ()),
     ]
+    kinds = parse_kinds(effects, holdouts)
     if text is not None:
         if not text.strip():
             raise UsageError("--text is empty: say what must go, such as 'the red car'")
@@ -81,7 +91,7 @@ def parse_prompts(
                 "--masks already says for every frame what to remove: "
                 "leave out --point, --not-point, --box, --mask-file and --text"
             )
-        return Prompts(ready=find_ready_masks(masks))
+        return Prompts(ready=find_ready_masks(masks), kinds=kinds)
     if not tied:
         raise UsageError(
             "nothing says what to remove: give --point, --box, --mask-file or --masks",
@@ -92,7 +102,7 @@ def parse_prompts(
             "--not-point alone does not say what to remove: "
             "add --point, --box or --mask-file on the object"
         )
-    return Prompts(tied=tuple(tied))
+    return Prompts(tied=tuple(tied), kinds=kinds)
 
 
 def parse_range(text: str | None) -> frames_pb2.FrameRange | None:
@@ -117,64 +127,28 @@ def parse_range(text: str | None) -> frames_pb2.FrameRange | None:
         ) from error
 
 
-def _point(option: str, text: str) -> tuple[int | None, edits_pb2.Prompt]:
-    place, frame = _frame(option, text, "X,Y@FRAME, for example 429,321@12")
-    x_px, y_px = _numbers(
-        option, text, place, 2, "X,Y in pixels from the top left corner, for example 429,321"
-    )
-    point = edits_pb2.PointPrompt(x_px=x_px, y_px=y_px, negative=option == "--not-point")
-    return frame, edits_pb2.Prompt(point=point)
+def parse_cuts(text: str | None) -> list[int] | None:
+    """Read `--cuts K,K,...` or `--cuts none`; None: they are to be found.
+
+    Raises:
+        UsageError: anything else.
+    """
+    if text is None:
+        return None
+    if text.strip().lower() == "none":
+        return []
+    return parse_frames("--cuts", text, "the first frame of each new shot, or none")
 
 
-def _box(text: str) -> tuple[int | None, edits_pb2.Prompt]:
-    place, frame = _frame("--box", text, "X0,Y0,X1,Y1@FRAME, for example 368,246,488,380@12")
-    x0, y0, x1, y1 = _numbers(
-        "--box", text, place, 4, "X0,Y0,X1,Y1 in pixels, for example 368,246,488,380"
-    )
-    if x1 <= x0 or y1 <= y0:
-        raise UsageError(
-            f"--box {text!r} is empty: X1 must exceed X0 and Y1 must exceed Y0 "
-            "(left, top, right, bottom)"
-        )
-    box = edits_pb2.BoxPrompt(x0_px=x0, y0_px=y0, x1_px=x1, y1_px=y1)
-    return frame, edits_pb2.Prompt(box=box)
+def parse_frames(option: str, text: str | None, what: str = "frame numbers") -> list[int]:
+    """Read `K,K,...`; empty for None.
 
-
-def _mask(text: str) -> tuple[int | None, edits_pb2.Prompt]:
-    frame: int | None = None
-    path = Path(text)
-    if not path.exists() and "@" in text:  # a file name may itself hold an @
-        name, frame = _frame("--mask-file", text, "FILE@FRAME, for example dog.png@12")
-        path = Path(name)
+    Raises:
+        UsageError: anything else.
+    """
     try:
-        png = path.read_bytes()
-    except OSError as error:
-        raise CliError(
-            "MaskNotFoundError",
-            f"--mask-file {path} cannot be read: {error.strerror or error}; "
-            "give a PNG of the clip's size, white on the object",
-        ) from error
-    return frame, edits_pb2.Prompt(mask=edits_pb2.MaskPrompt(png=png))
-
-
-def _frame(option: str, text: str, form: str) -> tuple[str, int | None]:
-    """Split `...@FRAME`; None where no frame was typed."""
-    place, at, frame = text.rpartition("@")
-    if not at:
-        return text, None
-    try:
-        return place, int(frame)
+        return sorted({int(word) for word in text.split(",")}) if text is not None else []
     except ValueError as error:
         raise UsageError(
-            f"{option} {text!r} has no frame number after the @: give {form}"
+            f"{option} {text!r} is no list of frames: give {what}, for example 120,340"
         ) from error
-
-
-def _numbers(option: str, text: str, place: str, count: int, form: str) -> tuple[float, ...]:
-    try:
-        numbers = tuple(float(part) for part in place.split(","))
-        if len(numbers) != count or not all(abs(number) < 1e6 for number in numbers):
-            raise ValueError(place)
-    except ValueError as error:
-        raise UsageError(f"{option} {text!r} cannot be read: give {form}") from error
-    return numbers

@@ -49,7 +49,7 @@ class ReadyMasks:
             )
 
 
-def find_ready_masks(path: Path) -> ReadyMasks:
+def find_ready_masks(path: Path, option: str = "--masks") -> ReadyMasks:
     """See which masks lie at a path.
 
     Raises:
@@ -60,7 +60,7 @@ def find_ready_masks(path: Path) -> ReadyMasks:
     if not path.is_dir():
         raise CliError(
             "MaskNotFoundError",
-            f"--masks {path} does not exist: give a folder of PNGs numbered by frame "
+            f"{option} {path} does not exist: give a folder of PNGs numbered by frame "
             "(00012.png), or one PNG for every frame",
         )
     by_frame: dict[int, Path] = {}
@@ -78,7 +78,7 @@ def find_ready_masks(path: Path) -> ReadyMasks:
     if not by_frame:
         raise CliError(
             "MaskNotFoundError",
-            f"--masks {path} holds no PNG whose name ends in a frame number: "
+            f"{option} {path} holds no PNG whose name ends in a frame number: "
             "name them by the frame's index in the clip, for example 00012.png",
         )
     return ReadyMasks(path=path, by_frame=by_frame)

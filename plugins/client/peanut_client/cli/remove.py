@@ -11,13 +11,13 @@ import typer
 from peanut.v1 import jobs_pb2, models_pb2
 from peanut_client.cli import options
 from peanut_client.cli.app import app
-from peanut_client.cli.clips import check_clip
+from peanut_client.cli.clips import Reading, check_clip, parse_rate
 from peanut_client.cli.documents import message_document
 from peanut_client.cli.failures import UsageError
 from peanut_client.cli.following import follow_job
 from peanut_client.cli.output import Output
 from peanut_client.cli.outputs import check_output, choose_codec
-from peanut_client.cli.prompts import parse_prompts, parse_range
+from peanut_client.cli.prompts import parse_cuts, parse_prompts, parse_range
 from peanut_client.cli.session import open_client
 from peanut_client.cli.tracking import discard_edit, tracked_edit
 from peanut_client.client import PeanutClient
@@ -36,6 +36,8 @@ def remove(
     mask_file: options.MaskFiles = None,
     masks: options.Masks = None,
     text: options.Texts = None,
+    effect: options.Effects = None,
+    holdout: options.Holdouts = None,
     deliver: Annotated[
         options.Deliver,
         typer.Option(
@@ -45,17 +47,15 @@ def remove(
     ] = options.Deliver.FULL,
     codec: Annotated[
         options.CodecName | None,
-        typer.Option(help="Default: by the extension of OUT (.mkv, .mov, .mp4)."),
+        typer.Option(help="Default: by the extension of OUT."),
     ] = None,
-    grow: Annotated[
-        int, typer.Option(metavar="PX", min=0, max=256, help="Grow the mask by so many pixels.")
-    ] = 4,
-    feather: Annotated[
-        int,
-        typer.Option(
-            metavar="PX", min=0, max=256, help="Of these, fade the outermost so many pixels out."
-        ),
-    ] = 2,
+    grow: options.Grow = 4,
+    feather: options.Feather = 2,
+    refine: options.Refine = 0,
+    effect_feather: options.EffectFeather = 12,
+    no_grain: Annotated[
+        bool, typer.Option("--no-grain", help="Leave the fill without the source's grain.")
+    ] = False,
     clean_plate: Annotated[
         list[Path] | None,
         typer.Option(
@@ -73,7 +73,13 @@ def remove(
             help="How sure a pixel of the clean plate must be to be used.  [default: 0.5]",
         ),
     ] = None,
+    rate: options.Rate = None,
+    colourspace: options.Colourspace = "",
+    deinterlace: options.Deinterlace = False,
+    cuts: options.Cuts = None,
     overwrite: options.Overwrite = False,
+    versioned: options.Versioned = False,
+    no_proof: options.NoProof = False,
     p_mask: options.PMask = "",
     nof_eraser: Annotated[
         str,
@@ -94,6 +100,15 @@ def remove(
         options.WorkingSize,
         typer.Option(help="Size at which a network fills what no frame shows."),
     ] = options.WorkingSize.AUTO,
+    window_frames: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Frames that are filled at a time; more see farther and need more memory. "
+            "Default: 48, or as many as fit.",
+        ),
+    ] = 0,
     profile: Annotated[
         str, typer.Option(metavar="NAME", help="Choice of models; see `peanut status`.")
     ] = "",
@@ -114,18 +129,28 @@ def remove(
         mask_files=mask_file,
         masks=masks,
         text=text,
+        effects=effect,
+        holdouts=holdout,
     )
     chosen = choose_codec(out, deliver, codec)
-    out = check_output(out, overwrite=overwrite)
+    shots = parse_cuts(cuts)
+    reading = Reading(rate=parse_rate(rate), colourspace=colourspace, deinterlace=deinterlace)
+    out = check_output(out, overwrite=overwrite or versioned)
     with open_client(output) as client:
         _check_profile(client, profile)
         _check_model(client, "--nof-eraser", nof_eraser, models_pb2.MODEL_STAGE_NOF_ERASER)
         _check_model(client, "--ur-net", ur_net, models_pb2.MODEL_STAGE_UR_NET)
         _check_model(client, "--p-mask", p_mask, models_pb2.MODEL_STAGE_P_MASK)
         finder = p_mask or profile_model(client, profile)
-        edit = tracked_edit(client, clip, wanted, prompts, output, p_mask=finder)
+        edit = tracked_edit(client, clip, wanted, prompts, output, p_mask=finder, reading=reading)
         try:
-            client.approve_masks(edit.id, grow_px=grow, feather_px=feather)
+            client.approve_masks(
+                edit.id,
+                grow_px=grow,
+                feather_px=feather,
+                refine_px=refine,
+                effect_feather_px=effect_feather,
+            )
             job = client.start_render(
                 edit.id,
                 str(out),
@@ -136,8 +161,13 @@ def remove(
                 nof_eraser=nof_eraser,
                 ur_net=ur_net,
                 working_size=working_size.value,
+                window_frames=window_frames,
                 donor_paths=[str(path.absolute()) for path in clean_plate or ()],
                 donor_confidence=plate_confidence,
+                cuts=shots,
+                versioned=versioned,
+                proof=not no_proof,
+                grain=not no_grain,
             )
         except BaseException:
             discard_edit(client, edit.id)
@@ -197,6 +227,7 @@ def output_facts(outputs: jobs_pb2.JobOutputs) -> list[tuple[str, str]]:
         ("timeline", outputs.otio),
         ("matte", outputs.matte),
         ("report", outputs.report),
+        ("report page", outputs.report_page),
         ("contact sheet", outputs.contact_sheet),
     ]
     return [(name, path) for name, path in files if path]

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from peanut.v1 import edits_pb2, frames_pb2, masks_pb2
-from peanut_client.cli.clips import create_edit
+from peanut_client.cli.clips import Reading, create_edit
 from peanut_client.cli.failures import InterruptedByUserError
 from peanut_client.cli.output import Output
 from peanut_client.cli.prompts import Prompts
@@ -15,6 +15,11 @@ from peanut_client.errors import PeanutError
 
 _ATTEMPTS = 3
 _PAUSE_S = 1.0
+_NAMES = {
+    edits_pb2.TARGET_KIND_OBJECT: "object",
+    edits_pb2.TARGET_KIND_EFFECT: "effect",
+    edits_pb2.TARGET_KIND_HOLDOUT: "holdout",
+}
 
 
 def tracked_edit(
@@ -25,18 +30,19 @@ def tracked_edit(
     output: Output,
     *,
     p_mask: str = "",
+    reading: Reading | None = None,
 ) -> edits_pb2.Edit:
-    """Make an edit and track its target; nothing of it stays when that fails.
+    """Make an edit and track its targets; nothing of it stays when that fails.
 
     Raises:
         PeanutError: clip, range or prompts are refused.
         InterruptedByUserError: Ctrl-C.
     """
-    edit = create_edit(client, clip, frames)
+    edit = create_edit(client, clip, frames, reading)
     output.event("edit", edit_id=edit.id)
     try:
-        target = prompts.target(edit.range, client.server.limits.max_message_bytes)
-        _track_with_retries(client, edit, target, output, p_mask)
+        targets = prompts.targets(edit.range, client.server.limits.max_message_bytes)
+        _track_with_retries(client, edit, targets, output, p_mask)
     except BaseException:
         discard_edit(client, edit.id)
         raise
@@ -54,14 +60,14 @@ def discard_edit(client: PeanutClient, edit_id: str) -> None:
 def _track_with_retries(
     client: PeanutClient,
     edit: edits_pb2.Edit,
-    target: edits_pb2.Target,
+    targets: list[edits_pb2.Target],
     output: Output,
     p_mask: str,
 ) -> None:
     """Track, and again when the worker had to be restarted meanwhile."""
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            _track(client, edit, target, output, p_mask)
+            _track(client, edit, targets, output, p_mask)
             return
         except PeanutError as error:
             if not error.retryable or attempt == _ATTEMPTS:
@@ -73,18 +79,19 @@ def _track_with_retries(
 def _track(
     client: PeanutClient,
     edit: edits_pb2.Edit,
-    target: edits_pb2.Target,
+    targets: list[edits_pb2.Target],
     output: Output,
     p_mask: str,
 ) -> None:
-    total = edit.range.end_frame - edit.range.start_frame
-    done: set[int] = set()
-    lost: set[int] = set()
+    frames = edit.range.end_frame - edit.range.start_frame
+    total = frames * len(targets)
+    done: set[tuple[str, int]] = set()
+    lost: set[tuple[str, int]] = set()
     started = time.monotonic()
     try:
         with output.bar("tracking") as bar:
             bar.show(f"tracking 0/{total} frames", 0, total)
-            for response in client.track_masks(edit.id, [target], p_mask=p_mask):
+            for response in client.track_masks(edit.id, targets, p_mask=p_mask):
                 if response.HasField("mask"):
                     _take(response.mask, done, lost)
                     bar.show(f"tracking {len(done)}/{total} frames", len(done), total)
@@ -93,19 +100,24 @@ def _track(
         raise InterruptedByUserError(
             f"stopped by Ctrl-C while tracking, after {len(done)} of {total} frames"
         ) from error
-    output.note(f"tracked {total} frames in {time.monotonic() - started:.1f} s")
-    if lost:
-        output.warning(
-            f"the object was not found on {len(lost)} of {total} frames ({_runs(lost)}): "
-            "if it is there, add a --point or --box with @FRAME on one of them"
-        )
+    output.note(f"tracked {frames} frames in {time.monotonic() - started:.1f} s")
+    for target in targets:
+        where = {frame for target_id, frame in lost if target_id == target.id}
+        if where:
+            output.warning(
+                f"the {_NAMES[target.kind]} was not found on {len(where)} of {frames} frames "
+                f"({_runs(where)}): if it is there, say where with @FRAME on one of them"
+            )
 
 
-def _take(mask: masks_pb2.MaskFrame, done: set[int], lost: set[int]) -> None:
-    done.add(mask.frame_index)
-    lost.discard(mask.frame_index)
+def _take(
+    mask: masks_pb2.MaskFrame, done: set[tuple[str, int]], lost: set[tuple[str, int]]
+) -> None:
+    key = mask.target_id, mask.frame_index
+    done.add(key)
+    lost.discard(key)
     if mask.confidence <= 0:
-        lost.add(mask.frame_index)
+        lost.add(key)
 
 
 def _runs(frames: set[int]) -> str:

@@ -221,14 +221,15 @@ static bool process(struct instance *instance, struct saved_state *state, struct
 }
 
 static bool open_review(struct instance *instance, struct saved_state *state, struct problem *problem) {
-  (void)state;
   if (!link_open(&instance->link, true, now_ms() + CALL_DEADLINE_MS, problem)) return false;
   if (instance->link.review_address[0] == 0) {
     return problem_set(problem, STATUS_UNIMPLEMENTED, "this daemon has no review page: look at the mask overlay here");
   }
-  if (!open_in_browser(instance->link.review_address)) {
-    return problem_set(problem, STATUS_INTERNAL, "no browser could be started; the page is %.400s",
-                       instance->link.review_address);
+  char address[sizeof instance->link.review_address + ID_BYTES + 8];
+  const char *edit = state->edit[0] == 0 ? "" : "&edit=";
+  snprintf(address, sizeof address, "%s%s%s", instance->link.review_address, edit, state->edit);
+  if (!open_in_browser(address)) {
+    return problem_set(problem, STATUS_INTERNAL, "no browser could be started; the page is %.400s", address);
   }
   problem_set(problem, STATUS_OK, "the review page is open in the browser");
   return true;

@@ -26,47 +26,49 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from peanut.v1 import frames_pb2 as peanut_dot_v1_dot_frames__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15peanut/v1/edits.proto\x12\tpeanut.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16peanut/v1/frames.proto\"\xd2\x01\n\x04\x45\x64it\x12\n\n\x02id\x18\x01 \x01(\t\x12\x1d\n\x04\x63lip\x18\x02 \x01(\x0b\x32\x0f.peanut.v1.Clip\x12$\n\x05range\x18\x03 \x01(\x0b\x32\x15.peanut.v1.FrameRange\x12\"\n\x07targets\x18\x04 \x03(\x0b\x32\x11.peanut.v1.Target\x12%\n\x08\x61pproval\x18\x05 \x01(\x0b\x32\x13.peanut.v1.Approval\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x84\x01\n\x06Target\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\"\n\x07prompts\x18\x03 \x03(\x0b\x32\x11.peanut.v1.Prompt\x12\x13\n\x0bmask_frames\x18\x04 \x01(\x03\x12\x10\n\x08revision\x18\x05 \x01(\x05\x12\x15\n\rlast_revision\x18\x06 \x01(\x05\"\xc1\x01\n\x06Prompt\x12\x13\n\x0b\x66rame_index\x18\x01 \x01(\x03\x12\'\n\x05point\x18\x02 \x01(\x0b\x32\x16.peanut.v1.PointPromptH\x00\x12#\n\x03\x62ox\x18\x03 \x01(\x0b\x32\x14.peanut.v1.BoxPromptH\x00\x12%\n\x04mask\x18\x04 \x01(\x0b\x32\x15.peanut.v1.MaskPromptH\x00\x12%\n\x04text\x18\x05 \x01(\x0b\x32\x15.peanut.v1.TextPromptH\x00\x42\x06\n\x04kind\";\n\x0bPointPrompt\x12\x0c\n\x04x_px\x18\x01 \x01(\x02\x12\x0c\n\x04y_px\x18\x02 \x01(\x02\x12\x10\n\x08negative\x18\x03 \x01(\x08\"G\n\tBoxPrompt\x12\r\n\x05x0_px\x18\x01 \x01(\x02\x12\r\n\x05y0_px\x18\x02 \x01(\x02\x12\r\n\x05x1_px\x18\x03 \x01(\x02\x12\r\n\x05y1_px\x18\x04 \x01(\x02\"\x19\n\nMaskPrompt\x12\x0b\n\x03png\x18\x01 \x01(\x0c\"\x1a\n\nTextPrompt\x12\x0c\n\x04text\x18\x01 \x01(\t\"t\n\x08\x41pproval\x12\x12\n\nmatte_hash\x18\x01 \x01(\t\x12\x0f\n\x07grow_px\x18\x02 \x01(\x05\x12\x12\n\nfeather_px\x18\x03 \x01(\x05\x12/\n\x0b\x61pproved_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"?\n\tClipRange\x12\x0c\n\x04path\x18\x01 \x01(\t\x12$\n\x05range\x18\x02 \x01(\x0b\x32\x15.peanut.v1.FrameRange\"Y\n\x11\x43reateEditRequest\x12*\n\nclip_range\x18\x01 \x01(\x0b\x32\x14.peanut.v1.ClipRangeH\x00\x12\x0e\n\x04otio\x18\x02 \x01(\tH\x00\x42\x08\n\x06source\"3\n\x12\x43reateEditResponse\x12\x1d\n\x04\x65\x64it\x18\x01 \x01(\x0b\x32\x0f.peanut.v1.Edit\"!\n\x0eGetEditRequest\x12\x0f\n\x07\x65\x64it_id\x18\x01 \x01(\t\"0\n\x0fGetEditResponse\x12\x1d\n\x04\x65\x64it\x18\x01 \x01(\x0b\x32\x0f.peanut.v1.Edit\"\x12\n\x10ListEditsRequest\"3\n\x11ListEditsResponse\x12\x1e\n\x05\x65\x64its\x18\x01 \x03(\x0b\x32\x0f.peanut.v1.Edit\"$\n\x11\x44\x65leteEditRequest\x12\x0f\n\x07\x65\x64it_id\x18\x01 \x01(\t\"\x14\n\x12\x44\x65leteEditResponse2\xad\x02\n\x0b\x45\x64itService\x12I\n\nCreateEdit\x12\x1c.peanut.v1.CreateEditRequest\x1a\x1d.peanut.v1.CreateEditResponse\x12@\n\x07GetEdit\x12\x19.peanut.v1.GetEditRequest\x1a\x1a.peanut.v1.GetEditResponse\x12\x46\n\tListEdits\x12\x1b.peanut.v1.ListEditsRequest\x1a\x1c.peanut.v1.ListEditsResponse\x12I\n\nDeleteEdit\x12\x1c.peanut.v1.DeleteEditRequest\x1a\x1d.peanut.v1.DeleteEditResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15peanut/v1/edits.proto\x12\tpeanut.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16peanut/v1/frames.proto\"\xd2\x01\n\x04\x45\x64it\x12\n\n\x02id\x18\x01 \x01(\t\x12\x1d\n\x04\x63lip\x18\x02 \x01(\x0b\x32\x0f.peanut.v1.Clip\x12$\n\x05range\x18\x03 \x01(\x0b\x32\x15.peanut.v1.FrameRange\x12\"\n\x07targets\x18\x04 \x03(\x0b\x32\x11.peanut.v1.Target\x12%\n\x08\x61pproval\x18\x05 \x01(\x0b\x32\x13.peanut.v1.Approval\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbb\x01\n\x06Target\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\"\n\x07prompts\x18\x03 \x03(\x0b\x32\x11.peanut.v1.Prompt\x12\x13\n\x0bmask_frames\x18\x04 \x01(\x03\x12\x10\n\x08revision\x18\x05 \x01(\x05\x12\x15\n\rlast_revision\x18\x06 \x01(\x05\x12\x10\n\x08left_out\x18\x07 \x01(\x08\x12#\n\x04kind\x18\x08 \x01(\x0e\x32\x15.peanut.v1.TargetKind\"\xc1\x01\n\x06Prompt\x12\x13\n\x0b\x66rame_index\x18\x01 \x01(\x03\x12\'\n\x05point\x18\x02 \x01(\x0b\x32\x16.peanut.v1.PointPromptH\x00\x12#\n\x03\x62ox\x18\x03 \x01(\x0b\x32\x14.peanut.v1.BoxPromptH\x00\x12%\n\x04mask\x18\x04 \x01(\x0b\x32\x15.peanut.v1.MaskPromptH\x00\x12%\n\x04text\x18\x05 \x01(\x0b\x32\x15.peanut.v1.TextPromptH\x00\x42\x06\n\x04kind\";\n\x0bPointPrompt\x12\x0c\n\x04x_px\x18\x01 \x01(\x02\x12\x0c\n\x04y_px\x18\x02 \x01(\x02\x12\x10\n\x08negative\x18\x03 \x01(\x08\"G\n\tBoxPrompt\x12\r\n\x05x0_px\x18\x01 \x01(\x02\x12\r\n\x05y0_px\x18\x02 \x01(\x02\x12\r\n\x05x1_px\x18\x03 \x01(\x02\x12\r\n\x05y1_px\x18\x04 \x01(\x02\"\x19\n\nMaskPrompt\x12\x0b\n\x03png\x18\x01 \x01(\x0c\"\x1a\n\nTextPrompt\x12\x0c\n\x04text\x18\x01 \x01(\t\"\xa2\x01\n\x08\x41pproval\x12\x12\n\nmatte_hash\x18\x01 \x01(\t\x12\x0f\n\x07grow_px\x18\x02 \x01(\x05\x12\x12\n\nfeather_px\x18\x03 \x01(\x05\x12/\n\x0b\x61pproved_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\trefine_px\x18\x05 \x01(\x05\x12\x19\n\x11\x65\x66\x66\x65\x63t_feather_px\x18\x06 \x01(\x05\"?\n\tClipRange\x12\x0c\n\x04path\x18\x01 \x01(\t\x12$\n\x05range\x18\x02 \x01(\x0b\x32\x15.peanut.v1.FrameRange\"\xa2\x01\n\x11\x43reateEditRequest\x12*\n\nclip_range\x18\x01 \x01(\x0b\x32\x14.peanut.v1.ClipRangeH\x00\x12\x0e\n\x04otio\x18\x02 \x01(\tH\x00\x12\x1d\n\x04rate\x18\x03 \x01(\x0b\x32\x0f.peanut.v1.Rate\x12\x13\n\x0b\x63olourspace\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65interlace\x18\x05 \x01(\x08\x42\x08\n\x06source\"3\n\x12\x43reateEditResponse\x12\x1d\n\x04\x65\x64it\x18\x01 \x01(\x0b\x32\x0f.peanut.v1.Edit\"!\n\x0eGetEditRequest\x12\x0f\n\x07\x65\x64it_id\x18\x01 \x01(\t\"0\n\x0fGetEditResponse\x12\x1d\n\x04\x65\x64it\x18\x01 \x01(\x0b\x32\x0f.peanut.v1.Edit\"\x12\n\x10ListEditsRequest\"3\n\x11ListEditsResponse\x12\x1e\n\x05\x65\x64its\x18\x01 \x03(\x0b\x32\x0f.peanut.v1.Edit\"$\n\x11\x44\x65leteEditRequest\x12\x0f\n\x07\x65\x64it_id\x18\x01 \x01(\t\"\x14\n\x12\x44\x65leteEditResponse*r\n\nTargetKind\x12\x1b\n\x17TARGET_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12TARGET_KIND_OBJECT\x10\x01\x12\x16\n\x12TARGET_KIND_EFFECT\x10\x02\x12\x17\n\x13TARGET_KIND_HOLDOUT\x10\x03\x32\xad\x02\n\x0b\x45\x64itService\x12I\n\nCreateEdit\x12\x1c.peanut.v1.CreateEditRequest\x1a\x1d.peanut.v1.CreateEditResponse\x12@\n\x07GetEdit\x12\x19.peanut.v1.GetEditRequest\x1a\x1a.peanut.v1.GetEditResponse\x12\x46\n\tListEdits\x12\x1b.peanut.v1.ListEditsRequest\x1a\x1c.peanut.v1.ListEditsResponse\x12I\n\nDeleteEdit\x12\x1c.peanut.v1.DeleteEditRequest\x1a\x1d.peanut.v1.DeleteEditResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'peanut.v1.edits_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_TARGETKIND']._serialized_start=1547
+  _globals['_TARGETKIND']._serialized_end=1661
   _globals['_EDIT']._serialized_start=94
   _globals['_EDIT']._serialized_end=304
   _globals['_TARGET']._serialized_start=307
-  _globals['_TARGET']._serialized_end=439
-  _globals['_PROMPT']._serialized_start=442
-  _globals['_PROMPT']._serialized_end=635
-  _globals['_POINTPROMPT']._serialized_start=637
-  _globals['_POINTPROMPT']._serialized_end=696
-  _globals['_BOXPROMPT']._serialized_start=698
-  _globals['_BOXPROMPT']._serialized_end=769
-  _globals['_MASKPROMPT']._serialized_start=771
-  _globals['_MASKPROMPT']._serialized_end=796
-  _globals['_TEXTPROMPT']._serialized_start=798
-  _globals['_TEXTPROMPT']._serialized_end=824
-  _globals['_APPROVAL']._serialized_start=826
-  _globals['_APPROVAL']._serialized_end=942
-  _globals['_CLIPRANGE']._serialized_start=944
-  _globals['_CLIPRANGE']._serialized_end=1007
-  _globals['_CREATEEDITREQUEST']._serialized_start=1009
-  _globals['_CREATEEDITREQUEST']._serialized_end=1098
-  _globals['_CREATEEDITRESPONSE']._serialized_start=1100
-  _globals['_CREATEEDITRESPONSE']._serialized_end=1151
-  _globals['_GETEDITREQUEST']._serialized_start=1153
-  _globals['_GETEDITREQUEST']._serialized_end=1186
-  _globals['_GETEDITRESPONSE']._serialized_start=1188
-  _globals['_GETEDITRESPONSE']._serialized_end=1236
-  _globals['_LISTEDITSREQUEST']._serialized_start=1238
-  _globals['_LISTEDITSREQUEST']._serialized_end=1256
-  _globals['_LISTEDITSRESPONSE']._serialized_start=1258
-  _globals['_LISTEDITSRESPONSE']._serialized_end=1309
-  _globals['_DELETEEDITREQUEST']._serialized_start=1311
-  _globals['_DELETEEDITREQUEST']._serialized_end=1347
-  _globals['_DELETEEDITRESPONSE']._serialized_start=1349
-  _globals['_DELETEEDITRESPONSE']._serialized_end=1369
-  _globals['_EDITSERVICE']._serialized_start=1372
-  _globals['_EDITSERVICE']._serialized_end=1673
+  _globals['_TARGET']._serialized_end=494
+  _globals['_PROMPT']._serialized_start=497
+  _globals['_PROMPT']._serialized_end=690
+  _globals['_POINTPROMPT']._serialized_start=692
+  _globals['_POINTPROMPT']._serialized_end=751
+  _globals['_BOXPROMPT']._serialized_start=753
+  _globals['_BOXPROMPT']._serialized_end=824
+  _globals['_MASKPROMPT']._serialized_start=826
+  _globals['_MASKPROMPT']._serialized_end=851
+  _globals['_TEXTPROMPT']._serialized_start=853
+  _globals['_TEXTPROMPT']._serialized_end=879
+  _globals['_APPROVAL']._serialized_start=882
+  _globals['_APPROVAL']._serialized_end=1044
+  _globals['_CLIPRANGE']._serialized_start=1046
+  _globals['_CLIPRANGE']._serialized_end=1109
+  _globals['_CREATEEDITREQUEST']._serialized_start=1112
+  _globals['_CREATEEDITREQUEST']._serialized_end=1274
+  _globals['_CREATEEDITRESPONSE']._serialized_start=1276
+  _globals['_CREATEEDITRESPONSE']._serialized_end=1327
+  _globals['_GETEDITREQUEST']._serialized_start=1329
+  _globals['_GETEDITREQUEST']._serialized_end=1362
+  _globals['_GETEDITRESPONSE']._serialized_start=1364
+  _globals['_GETEDITRESPONSE']._serialized_end=1412
+  _globals['_LISTEDITSREQUEST']._serialized_start=1414
+  _globals['_LISTEDITSREQUEST']._serialized_end=1432
+  _globals['_LISTEDITSRESPONSE']._serialized_start=1434
+  _globals['_LISTEDITSRESPONSE']._serialized_end=1485
+  _globals['_DELETEEDITREQUEST']._serialized_start=1487
+  _globals['_DELETEEDITREQUEST']._serialized_end=1523
+  _globals['_DELETEEDITRESPONSE']._serialized_start=1525
+  _globals['_DELETEEDITRESPONSE']._serialized_end=1545
+  _globals['_EDITSERVICE']._serialized_start=1664
+  _globals['_EDITSERVICE']._serialized_end=1965
 # @@protoc_insertion_point(module_scope)

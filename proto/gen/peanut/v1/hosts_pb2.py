@@ -25,35 +25,41 @@ _sym_db = _symbol_database.Default()
 from peanut.v1 import frames_pb2 as peanut_dot_v1_dot_frames__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15peanut/v1/hosts.proto\x12\tpeanut.v1\x1a\x16peanut/v1/frames.proto\"\x83\x01\n\x0bHostSession\x12\n\n\x02id\x18\x01 \x01(\t\x12\x15\n\rframes_stored\x18\x02 \x01(\x03\x12\x14\n\x0c\x66rames_total\x18\x03 \x01(\x03\x12\x11\n\tclip_path\x18\x04 \x01(\t\x12\x12\n\noutput_dir\x18\x05 \x01(\t\x12\x14\n\x0ctransfer_dir\x18\x06 \x01(\t\"\xe1\x01\n\x16OpenHostSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12%\n\x06sample\x18\x04 \x01(\x0e\x32\x15.peanut.v1.HostSample\x12\x1d\n\x04rate\x18\x05 \x01(\x0b\x32\x0f.peanut.v1.Rate\x12\x12\n\nfirst_time\x18\x06 \x01(\x03\x12\x13\n\x0b\x66rame_count\x18\x07 \x01(\x03\x12%\n\x0cpixel_aspect\x18\x08 \x01(\x0b\x32\x0f.peanut.v1.Rate\"B\n\x17OpenHostSessionResponse\x12\'\n\x07session\x18\x01 \x01(\x0b\x32\x16.peanut.v1.HostSession\"a\n\x14PutHostFramesRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0c\n\x04time\x18\x02 \x01(\x03\x12\x0f\n\x05\x63hunk\x18\x03 \x01(\x0cH\x00\x12\x0e\n\x04\x66ile\x18\x04 \x01(\tH\x00\x42\x06\n\x04\x64\x61ta\"@\n\x15PutHostFramesResponse\x12\'\n\x07session\x18\x01 \x01(\x0b\x32\x16.peanut.v1.HostSession\".\n\x18\x46inishHostSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"Y\n\x19\x46inishHostSessionResponse\x12\x13\n\x0b\x66rames_done\x18\x01 \x01(\x03\x12\'\n\x07session\x18\x02 \x01(\x0b\x32\x16.peanut.v1.HostSession\"\xc7\x01\n\x15GetHostPictureRequest\x12\x0f\n\x07\x65\x64it_id\x18\x01 \x01(\t\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12!\n\x04view\x18\x03 \x01(\x0e\x32\x13.peanut.v1.HostView\x12\x13\n\x0b\x66rame_index\x18\x04 \x01(\x03\x12\r\n\x05width\x18\x05 \x01(\x05\x12\x0e\n\x06height\x18\x06 \x01(\x05\x12%\n\x06sample\x18\x07 \x01(\x0e\x32\x15.peanut.v1.HostSample\x12\x0f\n\x07\x62y_file\x18\x08 \x01(\x08\"h\n\x16GetHostPictureResponse\x12\r\n\x05width\x18\x01 \x01(\x05\x12\x0e\n\x06height\x18\x02 \x01(\x05\x12\x12\n\ncomponents\x18\x03 \x01(\x05\x12\x0c\n\x04\x66ile\x18\x04 \x01(\t\x12\r\n\x05\x63hunk\x18\x05 \x01(\x0c*R\n\nHostSample\x12\x1b\n\x17HOST_SAMPLE_UNSPECIFIED\x10\x00\x12\x12\n\x0eHOST_SAMPLE_U8\x10\x01\x12\x13\n\x0fHOST_SAMPLE_U16\x10\x02*y\n\x08HostView\x12\x19\n\x15HOST_VIEW_UNSPECIFIED\x10\x00\x12\x12\n\x0eHOST_VIEW_MASK\x10\x01\x12\x13\n\x0fHOST_VIEW_MATTE\x10\x02\x12\x13\n\x0fHOST_VIEW_PLATE\x10\x03\x12\x14\n\x10HOST_VIEW_RESULT\x10\x04\x32\xf8\x02\n\x0bHostService\x12X\n\x0fOpenHostSession\x12!.peanut.v1.OpenHostSessionRequest\x1a\".peanut.v1.OpenHostSessionResponse\x12T\n\rPutHostFrames\x12\x1f.peanut.v1.PutHostFramesRequest\x1a .peanut.v1.PutHostFramesResponse(\x01\x12`\n\x11\x46inishHostSession\x12#.peanut.v1.FinishHostSessionRequest\x1a$.peanut.v1.FinishHostSessionResponse0\x01\x12W\n\x0eGetHostPicture\x12 .peanut.v1.GetHostPictureRequest\x1a!.peanut.v1.GetHostPictureResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15peanut/v1/hosts.proto\x12\tpeanut.v1\x1a\x16peanut/v1/frames.proto\"\x83\x01\n\x0bHostSession\x12\n\n\x02id\x18\x01 \x01(\t\x12\x15\n\rframes_stored\x18\x02 \x01(\x03\x12\x14\n\x0c\x66rames_total\x18\x03 \x01(\x03\x12\x11\n\tclip_path\x18\x04 \x01(\t\x12\x12\n\noutput_dir\x18\x05 \x01(\t\x12\x14\n\x0ctransfer_dir\x18\x06 \x01(\t\"\xe1\x01\n\x16OpenHostSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12%\n\x06sample\x18\x04 \x01(\x0e\x32\x15.peanut.v1.HostSample\x12\x1d\n\x04rate\x18\x05 \x01(\x0b\x32\x0f.peanut.v1.Rate\x12\x12\n\nfirst_time\x18\x06 \x01(\x03\x12\x13\n\x0b\x66rame_count\x18\x07 \x01(\x03\x12%\n\x0cpixel_aspect\x18\x08 \x01(\x0b\x32\x0f.peanut.v1.Rate\"B\n\x17OpenHostSessionResponse\x12\'\n\x07session\x18\x01 \x01(\x0b\x32\x16.peanut.v1.HostSession\"\x8a\x01\n\x14PutHostFramesRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0c\n\x04time\x18\x02 \x01(\x03\x12\x0f\n\x05\x63hunk\x18\x03 \x01(\x0cH\x00\x12\x0e\n\x04\x66ile\x18\x04 \x01(\tH\x00\x12\'\n\x06region\x18\x05 \x01(\x0b\x32\x15.peanut.v1.RegionRowsH\x00\x42\x06\n\x04\x64\x61ta\"?\n\nRegionRows\x12\x11\n\tregion_id\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x0e\n\x06stride\x18\x03 \x01(\x03\"\'\n\x11HoldRegionRequest\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\"I\n\x12HoldRegionResponse\x12\x11\n\tregion_id\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\"@\n\x15PutHostFramesResponse\x12\'\n\x07session\x18\x01 \x01(\x0b\x32\x16.peanut.v1.HostSession\".\n\x18\x46inishHostSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"Y\n\x19\x46inishHostSessionResponse\x12\x13\n\x0b\x66rames_done\x18\x01 \x01(\x03\x12\'\n\x07session\x18\x02 \x01(\x0b\x32\x16.peanut.v1.HostSession\"\xec\x01\n\x15GetHostPictureRequest\x12\x0f\n\x07\x65\x64it_id\x18\x01 \x01(\t\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12!\n\x04view\x18\x03 \x01(\x0e\x32\x13.peanut.v1.HostView\x12\x13\n\x0b\x66rame_index\x18\x04 \x01(\x03\x12\r\n\x05width\x18\x05 \x01(\x05\x12\x0e\n\x06height\x18\x06 \x01(\x05\x12%\n\x06sample\x18\x07 \x01(\x0e\x32\x15.peanut.v1.HostSample\x12\x0f\n\x07\x62y_file\x18\x08 \x01(\x08\x12#\n\x04into\x18\t \x01(\x0b\x32\x15.peanut.v1.RegionRows\"{\n\x16GetHostPictureResponse\x12\r\n\x05width\x18\x01 \x01(\x05\x12\x0e\n\x06height\x18\x02 \x01(\x05\x12\x12\n\ncomponents\x18\x03 \x01(\x05\x12\x0c\n\x04\x66ile\x18\x04 \x01(\t\x12\r\n\x05\x63hunk\x18\x05 \x01(\x0c\x12\x11\n\tin_region\x18\x06 \x01(\x08*R\n\nHostSample\x12\x1b\n\x17HOST_SAMPLE_UNSPECIFIED\x10\x00\x12\x12\n\x0eHOST_SAMPLE_U8\x10\x01\x12\x13\n\x0fHOST_SAMPLE_U16\x10\x02*y\n\x08HostView\x12\x19\n\x15HOST_VIEW_UNSPECIFIED\x10\x00\x12\x12\n\x0eHOST_VIEW_MASK\x10\x01\x12\x13\n\x0fHOST_VIEW_MATTE\x10\x02\x12\x13\n\x0fHOST_VIEW_PLATE\x10\x03\x12\x14\n\x10HOST_VIEW_RESULT\x10\x04\x32\xc5\x03\n\x0bHostService\x12X\n\x0fOpenHostSession\x12!.peanut.v1.OpenHostSessionRequest\x1a\".peanut.v1.OpenHostSessionResponse\x12T\n\rPutHostFrames\x12\x1f.peanut.v1.PutHostFramesRequest\x1a .peanut.v1.PutHostFramesResponse(\x01\x12`\n\x11\x46inishHostSession\x12#.peanut.v1.FinishHostSessionRequest\x1a$.peanut.v1.FinishHostSessionResponse0\x01\x12K\n\nHoldRegion\x12\x1c.peanut.v1.HoldRegionRequest\x1a\x1d.peanut.v1.HoldRegionResponse0\x01\x12W\n\x0eGetHostPicture\x12 .peanut.v1.GetHostPictureRequest\x1a!.peanut.v1.GetHostPictureResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'peanut.v1.hosts_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_HOSTSAMPLE']._serialized_start=1102
-  _globals['_HOSTSAMPLE']._serialized_end=1184
-  _globals['_HOSTVIEW']._serialized_start=1186
-  _globals['_HOSTVIEW']._serialized_end=1307
+  _globals['_HOSTSAMPLE']._serialized_start=1381
+  _globals['_HOSTSAMPLE']._serialized_end=1463
+  _globals['_HOSTVIEW']._serialized_start=1465
+  _globals['_HOSTVIEW']._serialized_end=1586
   _globals['_HOSTSESSION']._serialized_start=61
   _globals['_HOSTSESSION']._serialized_end=192
   _globals['_OPENHOSTSESSIONREQUEST']._serialized_start=195
   _globals['_OPENHOSTSESSIONREQUEST']._serialized_end=420
   _globals['_OPENHOSTSESSIONRESPONSE']._serialized_start=422
   _globals['_OPENHOSTSESSIONRESPONSE']._serialized_end=488
-  _globals['_PUTHOSTFRAMESREQUEST']._serialized_start=490
-  _globals['_PUTHOSTFRAMESREQUEST']._serialized_end=587
-  _globals['_PUTHOSTFRAMESRESPONSE']._serialized_start=589
-  _globals['_PUTHOSTFRAMESRESPONSE']._serialized_end=653
-  _globals['_FINISHHOSTSESSIONREQUEST']._serialized_start=655
-  _globals['_FINISHHOSTSESSIONREQUEST']._serialized_end=701
-  _globals['_FINISHHOSTSESSIONRESPONSE']._serialized_start=703
-  _globals['_FINISHHOSTSESSIONRESPONSE']._serialized_end=792
-  _globals['_GETHOSTPICTUREREQUEST']._serialized_start=795
-  _globals['_GETHOSTPICTUREREQUEST']._serialized_end=994
-  _globals['_GETHOSTPICTURERESPONSE']._serialized_start=996
-  _globals['_GETHOSTPICTURERESPONSE']._serialized_end=1100
-  _globals['_HOSTSERVICE']._serialized_start=1310
-  _globals['_HOSTSERVICE']._serialized_end=1686
+  _globals['_PUTHOSTFRAMESREQUEST']._serialized_start=491
+  _globals['_PUTHOSTFRAMESREQUEST']._serialized_end=629
+  _globals['_REGIONROWS']._serialized_start=631
+  _globals['_REGIONROWS']._serialized_end=694
+  _globals['_HOLDREGIONREQUEST']._serialized_start=696
+  _globals['_HOLDREGIONREQUEST']._serialized_end=735
+  _globals['_HOLDREGIONRESPONSE']._serialized_start=737
+  _globals['_HOLDREGIONRESPONSE']._serialized_end=810
+  _globals['_PUTHOSTFRAMESRESPONSE']._serialized_start=812
+  _globals['_PUTHOSTFRAMESRESPONSE']._serialized_end=876
+  _globals['_FINISHHOSTSESSIONREQUEST']._serialized_start=878
+  _globals['_FINISHHOSTSESSIONREQUEST']._serialized_end=924
+  _globals['_FINISHHOSTSESSIONRESPONSE']._serialized_start=926
+  _globals['_FINISHHOSTSESSIONRESPONSE']._serialized_end=1015
+  _globals['_GETHOSTPICTUREREQUEST']._serialized_start=1018
+  _globals['_GETHOSTPICTUREREQUEST']._serialized_end=1254
+  _globals['_GETHOSTPICTURERESPONSE']._serialized_start=1256
+  _globals['_GETHOSTPICTURERESPONSE']._serialized_end=1379
+  _globals['_HOSTSERVICE']._serialized_start=1589
+  _globals['_HOSTSERVICE']._serialized_end=2042
 # @@protoc_insertion_point(module_scope)

@@ -72,16 +72,44 @@ class OpenHostSessionResponse(_message.Message):
     def __init__(self, session: _Optional[_Union[HostSession, _Mapping]] = ...) -> None: ...
 
 class PutHostFramesRequest(_message.Message):
-    __slots__ = ("session_id", "time", "chunk", "file")
+    __slots__ = ("session_id", "time", "chunk", "file", "region")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     FILE_FIELD_NUMBER: _ClassVar[int]
+    REGION_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     time: int
     chunk: bytes
     file: str
-    def __init__(self, session_id: _Optional[str] = ..., time: _Optional[int] = ..., chunk: _Optional[bytes] = ..., file: _Optional[str] = ...) -> None: ...
+    region: RegionRows
+    def __init__(self, session_id: _Optional[str] = ..., time: _Optional[int] = ..., chunk: _Optional[bytes] = ..., file: _Optional[str] = ..., region: _Optional[_Union[RegionRows, _Mapping]] = ...) -> None: ...
+
+class RegionRows(_message.Message):
+    __slots__ = ("region_id", "offset", "stride")
+    REGION_ID_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    STRIDE_FIELD_NUMBER: _ClassVar[int]
+    region_id: str
+    offset: int
+    stride: int
+    def __init__(self, region_id: _Optional[str] = ..., offset: _Optional[int] = ..., stride: _Optional[int] = ...) -> None: ...
+
+class HoldRegionRequest(_message.Message):
+    __slots__ = ("size_bytes",)
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    size_bytes: int
+    def __init__(self, size_bytes: _Optional[int] = ...) -> None: ...
+
+class HoldRegionResponse(_message.Message):
+    __slots__ = ("region_id", "path", "size_bytes")
+    REGION_ID_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    region_id: str
+    path: str
+    size_bytes: int
+    def __init__(self, region_id: _Optional[str] = ..., path: _Optional[str] = ..., size_bytes: _Optional[int] = ...) -> None: ...
 
 class PutHostFramesResponse(_message.Message):
     __slots__ = ("session",)
@@ -104,7 +132,7 @@ class FinishHostSessionResponse(_message.Message):
     def __init__(self, frames_done: _Optional[int] = ..., session: _Optional[_Union[HostSession, _Mapping]] = ...) -> None: ...
 
 class GetHostPictureRequest(_message.Message):
-    __slots__ = ("edit_id", "job_id", "view", "frame_index", "width", "height", "sample", "by_file")
+    __slots__ = ("edit_id", "job_id", "view", "frame_index", "width", "height", "sample", "by_file", "into")
     EDIT_ID_FIELD_NUMBER: _ClassVar[int]
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     VIEW_FIELD_NUMBER: _ClassVar[int]
@@ -113,6 +141,7 @@ class GetHostPictureRequest(_message.Message):
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_FIELD_NUMBER: _ClassVar[int]
     BY_FILE_FIELD_NUMBER: _ClassVar[int]
+    INTO_FIELD_NUMBER: _ClassVar[int]
     edit_id: str
     job_id: str
     view: HostView
@@ -121,18 +150,21 @@ class GetHostPictureRequest(_message.Message):
     height: int
     sample: HostSample
     by_file: bool
-    def __init__(self, edit_id: _Optional[str] = ..., job_id: _Optional[str] = ..., view: _Optional[_Union[HostView, str]] = ..., frame_index: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., sample: _Optional[_Union[HostSample, str]] = ..., by_file: bool = ...) -> None: ...
+    into: RegionRows
+    def __init__(self, edit_id: _Optional[str] = ..., job_id: _Optional[str] = ..., view: _Optional[_Union[HostView, str]] = ..., frame_index: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., sample: _Optional[_Union[HostSample, str]] = ..., by_file: bool = ..., into: _Optional[_Union[RegionRows, _Mapping]] = ...) -> None: ...
 
 class GetHostPictureResponse(_message.Message):
-    __slots__ = ("width", "height", "components", "file", "chunk")
+    __slots__ = ("width", "height", "components", "file", "chunk", "in_region")
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     COMPONENTS_FIELD_NUMBER: _ClassVar[int]
     FILE_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
+    IN_REGION_FIELD_NUMBER: _ClassVar[int]
     width: int
     height: int
     components: int
     file: str
     chunk: bytes
-    def __init__(self, width: _Optional[int] = ..., height: _Optional[int] = ..., components: _Optional[int] = ..., file: _Optional[str] = ..., chunk: _Optional[bytes] = ...) -> None: ...
+    in_region: bool
+    def __init__(self, width: _Optional[int] = ..., height: _Optional[int] = ..., components: _Optional[int] = ..., file: _Optional[str] = ..., chunk: _Optional[bytes] = ..., in_region: bool = ...) -> None: ...

@@ -50,6 +50,11 @@ class HostServiceStub(object):
                 request_serializer=peanut_dot_v1_dot_hosts__pb2.FinishHostSessionRequest.SerializeToString,
                 response_deserializer=peanut_dot_v1_dot_hosts__pb2.FinishHostSessionResponse.FromString,
                 _registered_method=True)
+        self.HoldRegion = channel.unary_stream(
+                '/peanut.v1.HostService/HoldRegion',
+                request_serializer=peanut_dot_v1_dot_hosts__pb2.HoldRegionRequest.SerializeToString,
+                response_deserializer=peanut_dot_v1_dot_hosts__pb2.HoldRegionResponse.FromString,
+                _registered_method=True)
         self.GetHostPicture = channel.unary_stream(
                 '/peanut.v1.HostService/GetHostPicture',
                 request_serializer=peanut_dot_v1_dot_hosts__pb2.GetHostPictureRequest.SerializeToString,
@@ -77,7 +82,7 @@ class HostServiceServicer(object):
     def PutHostFrames(self, request_iterator, context):
         """Takes frames in any order; a frame that is there already is replaced while the session is not finished.
 
-        A frame is one message with a file, or messages with consecutive chunks of its pixels.
+        A frame is one message with a region or a file, or messages with consecutive chunks of its pixels.
 
         Errors:
         NOT_FOUND: no session has that id, or no such file in the transfer folder; open the session.
@@ -98,6 +103,20 @@ class HostServiceServicer(object):
         NOT_FOUND: no session has that id; open the session.
         OUT_OF_RANGE: frames are missing; send those that the message names.
         RESOURCE_EXHAUSTED: the disk is too small; make room and finish again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def HoldRegion(self, request, context):
+        """Holds a piece of shared memory for as long as the call is open. It goes when the client closes the call or ends.
+
+        The one message of the answer says where it is. The client maps the file, writes frames into it or has pictures
+        written there, and names it in PutHostFrames and GetHostPicture.
+
+        Errors:
+        INVALID_ARGUMENT: an impossible size; fix the call.
+        RESOURCE_EXHAUSTED: too little memory, or too many regions; send pixels in chunks instead.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,6 +154,11 @@ def add_HostServiceServicer_to_server(servicer, server):
                     servicer.FinishHostSession,
                     request_deserializer=peanut_dot_v1_dot_hosts__pb2.FinishHostSessionRequest.FromString,
                     response_serializer=peanut_dot_v1_dot_hosts__pb2.FinishHostSessionResponse.SerializeToString,
+            ),
+            'HoldRegion': grpc.unary_stream_rpc_method_handler(
+                    servicer.HoldRegion,
+                    request_deserializer=peanut_dot_v1_dot_hosts__pb2.HoldRegionRequest.FromString,
+                    response_serializer=peanut_dot_v1_dot_hosts__pb2.HoldRegionResponse.SerializeToString,
             ),
             'GetHostPicture': grpc.unary_stream_rpc_method_handler(
                     servicer.GetHostPicture,
@@ -224,6 +248,33 @@ class HostService(object):
             '/peanut.v1.HostService/FinishHostSession',
             peanut_dot_v1_dot_hosts__pb2.FinishHostSessionRequest.SerializeToString,
             peanut_dot_v1_dot_hosts__pb2.FinishHostSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HoldRegion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/peanut.v1.HostService/HoldRegion',
+            peanut_dot_v1_dot_hosts__pb2.HoldRegionRequest.SerializeToString,
+            peanut_dot_v1_dot_hosts__pb2.HoldRegionResponse.FromString,
             options,
             channel_credentials,
             insecure,

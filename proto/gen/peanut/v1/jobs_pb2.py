@@ -24,43 +24,54 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from peanut.v1 import errors_pb2 as peanut_dot_v1_dot_errors__pb2
+from peanut.v1 import frames_pb2 as peanut_dot_v1_dot_frames__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14peanut/v1/jobs.proto\x12\tpeanut.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16peanut/v1/errors.proto\"\xfe\x02\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x65\x64it_id\x18\x02 \x01(\t\x12\"\n\x05state\x18\x03 \x01(\x0e\x32\x13.peanut.v1.JobState\x12\"\n\x05stage\x18\x04 \x01(\x0e\x32\x13.peanut.v1.JobStage\x12\x12\n\nunits_done\x18\x05 \x01(\x03\x12\x13\n\x0bunits_total\x18\x06 \x01(\x03\x12&\n\x07outputs\x18\x07 \x01(\x0b\x32\x15.peanut.v1.JobOutputs\x12\x1f\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x10.peanut.v1.Error\x12\x0f\n\x07retries\x18\t \x01(\x05\x12.\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inished_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"e\n\nJobOutputs\x12\x13\n\x0b\x64\x65liverable\x18\x01 \x01(\t\x12\x0c\n\x04otio\x18\x02 \x01(\t\x12\r\n\x05matte\x18\x03 \x01(\t\x12\x0e\n\x06report\x18\x04 \x01(\t\x12\x15\n\rcontact_sheet\x18\x05 \x01(\t\"\x1f\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"-\n\x0eGetJobResponse\x12\x1b\n\x03job\x18\x01 \x01(\x0b\x32\x0e.peanut.v1.Job\"\x11\n\x0fListJobsRequest\"0\n\x10ListJobsResponse\x12\x1c\n\x04jobs\x18\x01 \x03(\x0b\x32\x0e.peanut.v1.Job\"!\n\x0fWatchJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"/\n\x10WatchJobResponse\x12\x1b\n\x03job\x18\x01 \x01(\x0b\x32\x0e.peanut.v1.Job\"\"\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"0\n\x11\x43\x61ncelJobResponse\x12\x1b\n\x03job\x18\x01 \x01(\x0b\x32\x0e.peanut.v1.Job\"\"\n\x10ResumeJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"0\n\x11ResumeJobResponse\x12\x1b\n\x03job\x18\x01 \x01(\x0b\x32\x0e.peanut.v1.Job*\x9a\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x03\x12\x14\n\x10JOB_STATE_FAILED\x10\x04\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x05*g\n\x08JobStage\x12\x19\n\x15JOB_STAGE_UNSPECIFIED\x10\x00\x12\x13\n\x0fJOB_STAGE_PLATE\x10\x01\x12\x15\n\x11JOB_STAGE_UPSCALE\x10\x02\x12\x14\n\x10JOB_STAGE_ENCODE\x10\x03\x32\xe7\x02\n\nJobService\x12=\n\x06GetJob\x12\x18.peanut.v1.GetJobRequest\x1a\x19.peanut.v1.GetJobResponse\x12\x43\n\x08ListJobs\x12\x1a.peanut.v1.ListJobsRequest\x1a\x1b.peanut.v1.ListJobsResponse\x12\x45\n\x08WatchJob\x12\x1a.peanut.v1.WatchJobRequest\x1a\x1b.peanut.v1.WatchJobResponse0\x01\x12\x46\n\tCancelJob\x12\x1b.peanut.v1.CancelJobRequest\x1a\x1c.peanut.v1.CancelJobResponse\x12\x46\n\tResumeJob\x12\x1b.peanut.v1.ResumeJobRequest\x1a\x1c.peanut.v1.ResumeJobResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14peanut/v1/jobs.proto\x12\tpeanut.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16peanut/v1/errors.proto\x1a\x16peanut/v1/frames.proto\"\x86\x04\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x65\x64it_id\x18\x02 \x01(\t\x12\"\n\x05state\x18\x03 \x01(\x0e\x32\x13.peanut.v1.JobState\x12\"\n\x05stage\x18\x04 \x01(\x0e\x32\x13.peanut.v1.JobStage\x12\x12\n\nunits_done\x18\x05 \x01(\x03\x12\x13\n\x0bunits_total\x18\x06 \x01(\x03\x12&\n\x07outputs\x18\x07 \x01(\x0b\x32\x15.peanut.v1.JobOutputs\x12\x1f\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x10.peanut.v1.Error\x12\x0f\n\x07retries\x18\t \x01(\x05\x12.\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inished_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x63lient\x18\r \x01(\t\x12!\n\x05times\x18\x0e \x03(\x0b\x32\x12.peanut.v1.JobTime\x12(\n\x08\x65stimate\x18\x0f \x01(\x0b\x32\x16.peanut.v1.JobEstimate\x12)\n\tshortages\x18\x10 \x03(\x0b\x32\x16.peanut.v1.JobShortage\"(\n\x07JobTime\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\"\xc3\x01\n\x0bJobEstimate\x12\x0f\n\x07seconds\x18\x01 \x01(\x01\x12\x12\n\nhost_bytes\x18\x02 \x01(\x03\x12\x14\n\x0c\x64\x65vice_bytes\x18\x03 \x01(\x03\x12\x0e\n\x06\x64\x65vice\x18\x04 \x01(\t\x12\x13\n\x0bstore_bytes\x18\x05 \x01(\x03\x12\x14\n\x0coutput_bytes\x18\x06 \x01(\x03\x12\x10\n\x08measured\x18\x07 \x01(\x08\x12\x15\n\rwindow_frames\x18\x08 \x01(\x05\x12\x15\n\rwindow_reason\x18\t \x01(\t\"c\n\x0bJobShortage\x12\r\n\x05stage\x18\x01 \x01(\t\x12$\n\x05range\x18\x02 \x01(\x0b\x32\x15.peanut.v1.FrameRange\x12\x0e\n\x06remedy\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"z\n\nJobOutputs\x12\x13\n\x0b\x64\x65liverable\x18\x01 \x01(\t\x12\x0c\n\x04otio\x18\x02 \x01(\t\x12\r\n\x05matte\x18\x03 \x01(\t\x12\x0e\n\x06report\x18\x04 \x01(\t\x12\x15\n\rcontact_sheet\x18\x05 \x01(\t\x12\x13\n\x0breport_page\x18\x06 \x01(\t\"\x1f\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"-\n\x0eGetJobResponse\x12\x1b\n\x03job\x18\x01 \x01(\x0b\x32\x0e.peanut.v1.Job\"\x11\n\x0fListJobsRequest\"0\n\x10ListJobsResponse\x12\x1c\n\x04jobs\x18\x01 \x03(\x0b\x32\x0e.peanut.v1.Job\"!\n\x0fWatchJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"/\n\x10WatchJobResponse\x12\x1b\n\x03job\x18\x01 \x01(\x0b\x32\x0e.peanut.v1.Job\"\"\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"0\n\x11\x43\x61ncelJobResponse\x12\x1b\n\x03job\x18\x01 \x01(\x0b\x32\x0e.peanut.v1.Job\"\"\n\x10ResumeJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"0\n\x11ResumeJobResponse\x12\x1b\n\x03job\x18\x01 \x01(\x0b\x32\x0e.peanut.v1.Job\"\"\n\x10\x44\x65leteJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\x13\n\x11\x44\x65leteJobResponse*\x9a\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x03\x12\x14\n\x10JOB_STATE_FAILED\x10\x04\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x05*g\n\x08JobStage\x12\x19\n\x15JOB_STAGE_UNSPECIFIED\x10\x00\x12\x13\n\x0fJOB_STAGE_PLATE\x10\x01\x12\x15\n\x11JOB_STAGE_UPSCALE\x10\x02\x12\x14\n\x10JOB_STAGE_ENCODE\x10\x03\x32\xaf\x03\n\nJobService\x12=\n\x06GetJob\x12\x18.peanut.v1.GetJobRequest\x1a\x19.peanut.v1.GetJobResponse\x12\x43\n\x08ListJobs\x12\x1a.peanut.v1.ListJobsRequest\x1a\x1b.peanut.v1.ListJobsResponse\x12\x45\n\x08WatchJob\x12\x1a.peanut.v1.WatchJobRequest\x1a\x1b.peanut.v1.WatchJobResponse0\x01\x12\x46\n\tCancelJob\x12\x1b.peanut.v1.CancelJobRequest\x1a\x1c.peanut.v1.CancelJobResponse\x12\x46\n\tResumeJob\x12\x1b.peanut.v1.ResumeJobRequest\x1a\x1c.peanut.v1.ResumeJobResponse\x12\x46\n\tDeleteJob\x12\x1b.peanut.v1.DeleteJobRequest\x1a\x1c.peanut.v1.DeleteJobResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'peanut.v1.jobs_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_JOBSTATE']._serialized_start=986
-  _globals['_JOBSTATE']._serialized_end=1140
-  _globals['_JOBSTAGE']._serialized_start=1142
-  _globals['_JOBSTAGE']._serialized_end=1245
-  _globals['_JOB']._serialized_start=93
-  _globals['_JOB']._serialized_end=475
-  _globals['_JOBOUTPUTS']._serialized_start=477
-  _globals['_JOBOUTPUTS']._serialized_end=578
-  _globals['_GETJOBREQUEST']._serialized_start=580
-  _globals['_GETJOBREQUEST']._serialized_end=611
-  _globals['_GETJOBRESPONSE']._serialized_start=613
-  _globals['_GETJOBRESPONSE']._serialized_end=658
-  _globals['_LISTJOBSREQUEST']._serialized_start=660
-  _globals['_LISTJOBSREQUEST']._serialized_end=677
-  _globals['_LISTJOBSRESPONSE']._serialized_start=679
-  _globals['_LISTJOBSRESPONSE']._serialized_end=727
-  _globals['_WATCHJOBREQUEST']._serialized_start=729
-  _globals['_WATCHJOBREQUEST']._serialized_end=762
-  _globals['_WATCHJOBRESPONSE']._serialized_start=764
-  _globals['_WATCHJOBRESPONSE']._serialized_end=811
-  _globals['_CANCELJOBREQUEST']._serialized_start=813
-  _globals['_CANCELJOBREQUEST']._serialized_end=847
-  _globals['_CANCELJOBRESPONSE']._serialized_start=849
-  _globals['_CANCELJOBRESPONSE']._serialized_end=897
-  _globals['_RESUMEJOBREQUEST']._serialized_start=899
-  _globals['_RESUMEJOBREQUEST']._serialized_end=933
-  _globals['_RESUMEJOBRESPONSE']._serialized_start=935
-  _globals['_RESUMEJOBRESPONSE']._serialized_end=983
-  _globals['_JOBSERVICE']._serialized_start=1248
-  _globals['_JOBSERVICE']._serialized_end=1607
+  _globals['_JOBSTATE']._serialized_start=1565
+  _globals['_JOBSTATE']._serialized_end=1719
+  _globals['_JOBSTAGE']._serialized_start=1721
+  _globals['_JOBSTAGE']._serialized_end=1824
+  _globals['_JOB']._serialized_start=117
+  _globals['_JOB']._serialized_end=635
+  _globals['_JOBTIME']._serialized_start=637
+  _globals['_JOBTIME']._serialized_end=677
+  _globals['_JOBESTIMATE']._serialized_start=680
+  _globals['_JOBESTIMATE']._serialized_end=875
+  _globals['_JOBSHORTAGE']._serialized_start=877
+  _globals['_JOBSHORTAGE']._serialized_end=976
+  _globals['_JOBOUTPUTS']._serialized_start=978
+  _globals['_JOBOUTPUTS']._serialized_end=1100
+  _globals['_GETJOBREQUEST']._serialized_start=1102
+  _globals['_GETJOBREQUEST']._serialized_end=1133
+  _globals['_GETJOBRESPONSE']._serialized_start=1135
+  _globals['_GETJOBRESPONSE']._serialized_end=1180
+  _globals['_LISTJOBSREQUEST']._serialized_start=1182
+  _globals['_LISTJOBSREQUEST']._serialized_end=1199
+  _globals['_LISTJOBSRESPONSE']._serialized_start=1201
+  _globals['_LISTJOBSRESPONSE']._serialized_end=1249
+  _globals['_WATCHJOBREQUEST']._serialized_start=1251
+  _globals['_WATCHJOBREQUEST']._serialized_end=1284
+  _globals['_WATCHJOBRESPONSE']._serialized_start=1286
+  _globals['_WATCHJOBRESPONSE']._serialized_end=1333
+  _globals['_CANCELJOBREQUEST']._serialized_start=1335
+  _globals['_CANCELJOBREQUEST']._serialized_end=1369
+  _globals['_CANCELJOBRESPONSE']._serialized_start=1371
+  _globals['_CANCELJOBRESPONSE']._serialized_end=1419
+  _globals['_RESUMEJOBREQUEST']._serialized_start=1421
+  _globals['_RESUMEJOBREQUEST']._serialized_end=1455
+  _globals['_RESUMEJOBRESPONSE']._serialized_start=1457
+  _globals['_RESUMEJOBRESPONSE']._serialized_end=1505
+  _globals['_DELETEJOBREQUEST']._serialized_start=1507
+  _globals['_DELETEJOBREQUEST']._serialized_end=1541
+  _globals['_DELETEJOBRESPONSE']._serialized_start=1543
+  _globals['_DELETEJOBRESPONSE']._serialized_end=1562
+  _globals['_JOBSERVICE']._serialized_start=1827
+  _globals['_JOBSERVICE']._serialized_end=2258
 # @@protoc_insertion_point(module_scope)

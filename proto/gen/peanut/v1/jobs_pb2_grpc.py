@@ -60,6 +60,11 @@ class JobServiceStub(object):
                 request_serializer=peanut_dot_v1_dot_jobs__pb2.ResumeJobRequest.SerializeToString,
                 response_deserializer=peanut_dot_v1_dot_jobs__pb2.ResumeJobResponse.FromString,
                 _registered_method=True)
+        self.DeleteJob = channel.unary_unary(
+                '/peanut.v1.JobService/DeleteJob',
+                request_serializer=peanut_dot_v1_dot_jobs__pb2.DeleteJobRequest.SerializeToString,
+                response_deserializer=peanut_dot_v1_dot_jobs__pb2.DeleteJobResponse.FromString,
+                _registered_method=True)
 
 
 class JobServiceServicer(object):
@@ -119,6 +124,17 @@ class JobServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteJob(self, request, context):
+        """Deletes a job that has ended. Its deliverable stays; windows that nothing else needs go when room is wanted.
+
+        Errors:
+        NOT_FOUND: no job has that id; list the jobs.
+        FAILED_PRECONDITION: it waits or runs; cancel it first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_JobServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -146,6 +162,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.ResumeJob,
                     request_deserializer=peanut_dot_v1_dot_jobs__pb2.ResumeJobRequest.FromString,
                     response_serializer=peanut_dot_v1_dot_jobs__pb2.ResumeJobResponse.SerializeToString,
+            ),
+            'DeleteJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteJob,
+                    request_deserializer=peanut_dot_v1_dot_jobs__pb2.DeleteJobRequest.FromString,
+                    response_serializer=peanut_dot_v1_dot_jobs__pb2.DeleteJobResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -284,6 +305,33 @@ class JobService(object):
             '/peanut.v1.JobService/ResumeJob',
             peanut_dot_v1_dot_jobs__pb2.ResumeJobRequest.SerializeToString,
             peanut_dot_v1_dot_jobs__pb2.ResumeJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/peanut.v1.JobService/DeleteJob',
+            peanut_dot_v1_dot_jobs__pb2.DeleteJobRequest.SerializeToString,
+            peanut_dot_v1_dot_jobs__pb2.DeleteJobResponse.FromString,
             options,
             channel_credentials,
             insecure,

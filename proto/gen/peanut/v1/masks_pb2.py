@@ -26,35 +26,39 @@ from peanut.v1 import edits_pb2 as peanut_dot_v1_dot_edits__pb2
 from peanut.v1 import frames_pb2 as peanut_dot_v1_dot_frames__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15peanut/v1/masks.proto\x12\tpeanut.v1\x1a\x15peanut/v1/edits.proto\x1a\x16peanut/v1/frames.proto\"c\n\tMaskFrame\x12\x11\n\ttarget_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66rame_index\x18\x02 \x01(\x03\x12\x0b\n\x03png\x18\x03 \x01(\x0c\x12\x12\n\nconfidence\x18\x04 \x01(\x02\x12\r\n\x05\x64oubt\x18\x05 \x01(\t\"\xd7\x01\n\x11TrackMasksRequest\x12\x0f\n\x07\x65\x64it_id\x18\x01 \x01(\t\x12\x11\n\ttarget_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\"\n\x07prompts\x18\x04 \x03(\x0b\x32\x11.peanut.v1.Prompt\x12\x1b\n\x0eplayhead_frame\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12,\n\tdirection\x18\x06 \x01(\x0e\x32\x19.peanut.v1.TrackDirection\x12\x0e\n\x06p_mask\x18\x07 \x01(\tB\x11\n\x0f_playhead_frame\"q\n\x12TrackMasksResponse\x12$\n\x04mask\x18\x01 \x01(\x0b\x32\x14.peanut.v1.MaskFrameH\x00\x12,\n\x08progress\x18\x02 \x01(\x0b\x32\x18.peanut.v1.TrackProgressH\x00\x42\x07\n\x05\x65vent\"M\n\rTrackProgress\x12\x11\n\ttarget_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66rames_done\x18\x02 \x01(\x03\x12\x14\n\x0c\x66rames_total\x18\x03 \x01(\x03\"F\n\x12UndoPromptsRequest\x12\x0f\n\x07\x65\x64it_id\x18\x01 \x01(\t\x12\x11\n\ttarget_id\x18\x02 \x01(\t\x12\x0c\n\x04redo\x18\x03 \x01(\x08\"8\n\x13UndoPromptsResponse\x12!\n\x06target\x18\x01 \x01(\x0b\x32\x11.peanut.v1.Target\"]\n\x11\x46\x65tchMasksRequest\x12\x0f\n\x07\x65\x64it_id\x18\x01 \x01(\t\x12\x11\n\ttarget_id\x18\x02 \x01(\t\x12$\n\x05range\x18\x03 \x01(\x0b\x32\x15.peanut.v1.FrameRange\"8\n\x12\x46\x65tchMasksResponse\x12\"\n\x04mask\x18\x01 \x01(\x0b\x32\x14.peanut.v1.MaskFrame\"K\n\x13\x41pproveMasksRequest\x12\x0f\n\x07\x65\x64it_id\x18\x01 \x01(\t\x12\x0f\n\x07grow_px\x18\x02 \x01(\x05\x12\x12\n\nfeather_px\x18\x03 \x01(\x05\"=\n\x14\x41pproveMasksResponse\x12%\n\x08\x61pproval\x18\x01 \x01(\x0b\x32\x13.peanut.v1.Approval*\x86\x01\n\x0eTrackDirection\x12\x1f\n\x1bTRACK_DIRECTION_UNSPECIFIED\x10\x00\x12\x18\n\x14TRACK_DIRECTION_BOTH\x10\x01\x12\x1b\n\x17TRACK_DIRECTION_FORWARD\x10\x02\x12\x1c\n\x18TRACK_DIRECTION_BACKWARD\x10\x03\x32\xc8\x02\n\x0bMaskService\x12M\n\nTrackMasks\x12\x1c.peanut.v1.TrackMasksRequest\x1a\x1d.peanut.v1.TrackMasksResponse(\x01\x30\x01\x12L\n\x0bUndoPrompts\x12\x1d.peanut.v1.UndoPromptsRequest\x1a\x1e.peanut.v1.UndoPromptsResponse\x12K\n\nFetchMasks\x12\x1c.peanut.v1.FetchMasksRequest\x1a\x1d.peanut.v1.FetchMasksResponse0\x01\x12O\n\x0c\x41pproveMasks\x12\x1e.peanut.v1.ApproveMasksRequest\x1a\x1f.peanut.v1.ApproveMasksResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15peanut/v1/masks.proto\x12\tpeanut.v1\x1a\x15peanut/v1/edits.proto\x1a\x16peanut/v1/frames.proto\"c\n\tMaskFrame\x12\x11\n\ttarget_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66rame_index\x18\x02 \x01(\x03\x12\x0b\n\x03png\x18\x03 \x01(\x0c\x12\x12\n\nconfidence\x18\x04 \x01(\x02\x12\r\n\x05\x64oubt\x18\x05 \x01(\t\"\xfc\x01\n\x11TrackMasksRequest\x12\x0f\n\x07\x65\x64it_id\x18\x01 \x01(\t\x12\x11\n\ttarget_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\"\n\x07prompts\x18\x04 \x03(\x0b\x32\x11.peanut.v1.Prompt\x12\x1b\n\x0eplayhead_frame\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12,\n\tdirection\x18\x06 \x01(\x0e\x32\x19.peanut.v1.TrackDirection\x12\x0e\n\x06p_mask\x18\x07 \x01(\t\x12#\n\x04kind\x18\x08 \x01(\x0e\x32\x15.peanut.v1.TargetKindB\x11\n\x0f_playhead_frame\"q\n\x12TrackMasksResponse\x12$\n\x04mask\x18\x01 \x01(\x0b\x32\x14.peanut.v1.MaskFrameH\x00\x12,\n\x08progress\x18\x02 \x01(\x0b\x32\x18.peanut.v1.TrackProgressH\x00\x42\x07\n\x05\x65vent\"M\n\rTrackProgress\x12\x11\n\ttarget_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66rames_done\x18\x02 \x01(\x03\x12\x14\n\x0c\x66rames_total\x18\x03 \x01(\x03\"F\n\x12UndoPromptsRequest\x12\x0f\n\x07\x65\x64it_id\x18\x01 \x01(\t\x12\x11\n\ttarget_id\x18\x02 \x01(\t\x12\x0c\n\x04redo\x18\x03 \x01(\x08\"8\n\x13UndoPromptsResponse\x12!\n\x06target\x18\x01 \x01(\x0b\x32\x11.peanut.v1.Target\"]\n\x11\x46\x65tchMasksRequest\x12\x0f\n\x07\x65\x64it_id\x18\x01 \x01(\t\x12\x11\n\ttarget_id\x18\x02 \x01(\t\x12$\n\x05range\x18\x03 \x01(\x0b\x32\x15.peanut.v1.FrameRange\"8\n\x12\x46\x65tchMasksResponse\x12\"\n\x04mask\x18\x01 \x01(\x0b\x32\x14.peanut.v1.MaskFrame\"\x94\x01\n\x13\x41pproveMasksRequest\x12\x0f\n\x07\x65\x64it_id\x18\x01 \x01(\t\x12\x0f\n\x07grow_px\x18\x02 \x01(\x05\x12\x12\n\nfeather_px\x18\x03 \x01(\x05\x12\x11\n\trefine_px\x18\x04 \x01(\x05\x12\x1e\n\x11\x65\x66\x66\x65\x63t_feather_px\x18\x05 \x01(\x05H\x00\x88\x01\x01\x42\x14\n\x12_effect_feather_px\"\\\n\x14\x44rawMatteEdgeRequest\x12-\n\x05matte\x18\x01 \x01(\x0b\x32\x1e.peanut.v1.ApproveMasksRequest\x12\x15\n\rframe_indices\x18\x02 \x03(\x03\"$\n\x15\x44rawMatteEdgeResponse\x12\x0b\n\x03png\x18\x01 \x01(\x0c\"=\n\x14\x41pproveMasksResponse\x12%\n\x08\x61pproval\x18\x01 \x01(\x0b\x32\x13.peanut.v1.Approval*\x86\x01\n\x0eTrackDirection\x12\x1f\n\x1bTRACK_DIRECTION_UNSPECIFIED\x10\x00\x12\x18\n\x14TRACK_DIRECTION_BOTH\x10\x01\x12\x1b\n\x17TRACK_DIRECTION_FORWARD\x10\x02\x12\x1c\n\x18TRACK_DIRECTION_BACKWARD\x10\x03\x32\x9c\x03\n\x0bMaskService\x12M\n\nTrackMasks\x12\x1c.peanut.v1.TrackMasksRequest\x1a\x1d.peanut.v1.TrackMasksResponse(\x01\x30\x01\x12L\n\x0bUndoPrompts\x12\x1d.peanut.v1.UndoPromptsRequest\x1a\x1e.peanut.v1.UndoPromptsResponse\x12K\n\nFetchMasks\x12\x1c.peanut.v1.FetchMasksRequest\x1a\x1d.peanut.v1.FetchMasksResponse0\x01\x12O\n\x0c\x41pproveMasks\x12\x1e.peanut.v1.ApproveMasksRequest\x1a\x1f.peanut.v1.ApproveMasksResponse\x12R\n\rDrawMatteEdge\x12\x1f.peanut.v1.DrawMatteEdgeRequest\x1a .peanut.v1.DrawMatteEdgeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'peanut.v1.masks_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TRACKDIRECTION']._serialized_start=1020
-  _globals['_TRACKDIRECTION']._serialized_end=1154
+  _globals['_TRACKDIRECTION']._serialized_start=1263
+  _globals['_TRACKDIRECTION']._serialized_end=1397
   _globals['_MASKFRAME']._serialized_start=83
   _globals['_MASKFRAME']._serialized_end=182
   _globals['_TRACKMASKSREQUEST']._serialized_start=185
-  _globals['_TRACKMASKSREQUEST']._serialized_end=400
-  _globals['_TRACKMASKSRESPONSE']._serialized_start=402
-  _globals['_TRACKMASKSRESPONSE']._serialized_end=515
-  _globals['_TRACKPROGRESS']._serialized_start=517
-  _globals['_TRACKPROGRESS']._serialized_end=594
-  _globals['_UNDOPROMPTSREQUEST']._serialized_start=596
-  _globals['_UNDOPROMPTSREQUEST']._serialized_end=666
-  _globals['_UNDOPROMPTSRESPONSE']._serialized_start=668
-  _globals['_UNDOPROMPTSRESPONSE']._serialized_end=724
-  _globals['_FETCHMASKSREQUEST']._serialized_start=726
-  _globals['_FETCHMASKSREQUEST']._serialized_end=819
-  _globals['_FETCHMASKSRESPONSE']._serialized_start=821
-  _globals['_FETCHMASKSRESPONSE']._serialized_end=877
-  _globals['_APPROVEMASKSREQUEST']._serialized_start=879
-  _globals['_APPROVEMASKSREQUEST']._serialized_end=954
-  _globals['_APPROVEMASKSRESPONSE']._serialized_start=956
-  _globals['_APPROVEMASKSRESPONSE']._serialized_end=1017
-  _globals['_MASKSERVICE']._serialized_start=1157
-  _globals['_MASKSERVICE']._serialized_end=1485
+  _globals['_TRACKMASKSREQUEST']._serialized_end=437
+  _globals['_TRACKMASKSRESPONSE']._serialized_start=439
+  _globals['_TRACKMASKSRESPONSE']._serialized_end=552
+  _globals['_TRACKPROGRESS']._serialized_start=554
+  _globals['_TRACKPROGRESS']._serialized_end=631
+  _globals['_UNDOPROMPTSREQUEST']._serialized_start=633
+  _globals['_UNDOPROMPTSREQUEST']._serialized_end=703
+  _globals['_UNDOPROMPTSRESPONSE']._serialized_start=705
+  _globals['_UNDOPROMPTSRESPONSE']._serialized_end=761
+  _globals['_FETCHMASKSREQUEST']._serialized_start=763
+  _globals['_FETCHMASKSREQUEST']._serialized_end=856
+  _globals['_FETCHMASKSRESPONSE']._serialized_start=858
+  _globals['_FETCHMASKSRESPONSE']._serialized_end=914
+  _globals['_APPROVEMASKSREQUEST']._serialized_start=917
+  _globals['_APPROVEMASKSREQUEST']._serialized_end=1065
+  _globals['_DRAWMATTEEDGEREQUEST']._serialized_start=1067
+  _globals['_DRAWMATTEEDGEREQUEST']._serialized_end=1159
+  _globals['_DRAWMATTEEDGERESPONSE']._serialized_start=1161
+  _globals['_DRAWMATTEEDGERESPONSE']._serialized_end=1197
+  _globals['_APPROVEMASKSRESPONSE']._serialized_start=1199
+  _globals['_APPROVEMASKSRESPONSE']._serialized_end=1260
+  _globals['_MASKSERVICE']._serialized_start=1400
+  _globals['_MASKSERVICE']._serialized_end=1812
 # @@protoc_insertion_point(module_scope)

@@ -35,7 +35,7 @@ class MaskFrame(_message.Message):
     def __init__(self, target_id: _Optional[str] = ..., frame_index: _Optional[int] = ..., png: _Optional[bytes] = ..., confidence: _Optional[float] = ..., doubt: _Optional[str] = ...) -> None: ...
 
 class TrackMasksRequest(_message.Message):
-    __slots__ = ("edit_id", "target_id", "name", "prompts", "playhead_frame", "direction", "p_mask")
+    __slots__ = ("edit_id", "target_id", "name", "prompts", "playhead_frame", "direction", "p_mask", "kind")
     EDIT_ID_FIELD_NUMBER: _ClassVar[int]
     TARGET_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -43,6 +43,7 @@ class TrackMasksRequest(_message.Message):
     PLAYHEAD_FRAME_FIELD_NUMBER: _ClassVar[int]
     DIRECTION_FIELD_NUMBER: _ClassVar[int]
     P_MASK_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     edit_id: str
     target_id: str
     name: str
@@ -50,7 +51,8 @@ class TrackMasksRequest(_message.Message):
     playhead_frame: int
     direction: TrackDirection
     p_mask: str
-    def __init__(self, edit_id: _Optional[str] = ..., target_id: _Optional[str] = ..., name: _Optional[str] = ..., prompts: _Optional[_Iterable[_Union[_edits_pb2.Prompt, _Mapping]]] = ..., playhead_frame: _Optional[int] = ..., direction: _Optional[_Union[TrackDirection, str]] = ..., p_mask: _Optional[str] = ...) -> None: ...
+    kind: _edits_pb2.TargetKind
+    def __init__(self, edit_id: _Optional[str] = ..., target_id: _Optional[str] = ..., name: _Optional[str] = ..., prompts: _Optional[_Iterable[_Union[_edits_pb2.Prompt, _Mapping]]] = ..., playhead_frame: _Optional[int] = ..., direction: _Optional[_Union[TrackDirection, str]] = ..., p_mask: _Optional[str] = ..., kind: _Optional[_Union[_edits_pb2.TargetKind, str]] = ...) -> None: ...
 
 class TrackMasksResponse(_message.Message):
     __slots__ = ("mask", "progress")
@@ -103,14 +105,32 @@ class FetchMasksResponse(_message.Message):
     def __init__(self, mask: _Optional[_Union[MaskFrame, _Mapping]] = ...) -> None: ...
 
 class ApproveMasksRequest(_message.Message):
-    __slots__ = ("edit_id", "grow_px", "feather_px")
+    __slots__ = ("edit_id", "grow_px", "feather_px", "refine_px", "effect_feather_px")
     EDIT_ID_FIELD_NUMBER: _ClassVar[int]
     GROW_PX_FIELD_NUMBER: _ClassVar[int]
     FEATHER_PX_FIELD_NUMBER: _ClassVar[int]
+    REFINE_PX_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FEATHER_PX_FIELD_NUMBER: _ClassVar[int]
     edit_id: str
     grow_px: int
     feather_px: int
-    def __init__(self, edit_id: _Optional[str] = ..., grow_px: _Optional[int] = ..., feather_px: _Optional[int] = ...) -> None: ...
+    refine_px: int
+    effect_feather_px: int
+    def __init__(self, edit_id: _Optional[str] = ..., grow_px: _Optional[int] = ..., feather_px: _Optional[int] = ..., refine_px: _Optional[int] = ..., effect_feather_px: _Optional[int] = ...) -> None: ...
+
+class DrawMatteEdgeRequest(_message.Message):
+    __slots__ = ("matte", "frame_indices")
+    MATTE_FIELD_NUMBER: _ClassVar[int]
+    FRAME_INDICES_FIELD_NUMBER: _ClassVar[int]
+    matte: ApproveMasksRequest
+    frame_indices: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, matte: _Optional[_Union[ApproveMasksRequest, _Mapping]] = ..., frame_indices: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class DrawMatteEdgeResponse(_message.Message):
+    __slots__ = ("png",)
+    PNG_FIELD_NUMBER: _ClassVar[int]
+    png: bytes
+    def __init__(self, png: _Optional[bytes] = ...) -> None: ...
 
 class ApproveMasksResponse(_message.Message):
     __slots__ = ("approval",)

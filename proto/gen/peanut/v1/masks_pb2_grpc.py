@@ -55,6 +55,11 @@ class MaskServiceStub(object):
                 request_serializer=peanut_dot_v1_dot_masks__pb2.ApproveMasksRequest.SerializeToString,
                 response_deserializer=peanut_dot_v1_dot_masks__pb2.ApproveMasksResponse.FromString,
                 _registered_method=True)
+        self.DrawMatteEdge = channel.unary_unary(
+                '/peanut.v1.MaskService/DrawMatteEdge',
+                request_serializer=peanut_dot_v1_dot_masks__pb2.DrawMatteEdgeRequest.SerializeToString,
+                response_deserializer=peanut_dot_v1_dot_masks__pb2.DrawMatteEdgeResponse.FromString,
+                _registered_method=True)
 
 
 class MaskServiceServicer(object):
@@ -114,8 +119,22 @@ class MaskServiceServicer(object):
 
         Errors:
         NOT_FOUND: no edit has that id; list the edits.
-        INVALID_ARGUMENT: growing or feathering out of bounds (0 to 256); fix the call.
-        FAILED_PRECONDITION: a target has frames without a mask, or there is no target; track first.
+        INVALID_ARGUMENT: growing, feathering or refining out of bounds; fix the call.
+        FAILED_PRECONDITION: a target has frames without a mask, or there is no target but holdouts; track first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DrawMatteEdge(self, request, context):
+        """Draws the edge of the matte that approving the masks as they are now would give, over the source at 400 %: one
+        row per frame with the source, the source with outlines of masks and matte, and the matte.
+
+        Errors:
+        NOT_FOUND: no edit has that id; list the edits.
+        INVALID_ARGUMENT: a setting out of bounds, or more than 16 frames; fix the call.
+        OUT_OF_RANGE: a frame is not in the edit's range; ask for frames that exist.
+        FAILED_PRECONDITION: a target has frames without a mask, or the media file cannot be read; follow the message.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -143,6 +162,11 @@ def add_MaskServiceServicer_to_server(servicer, server):
                     servicer.ApproveMasks,
                     request_deserializer=peanut_dot_v1_dot_masks__pb2.ApproveMasksRequest.FromString,
                     response_serializer=peanut_dot_v1_dot_masks__pb2.ApproveMasksResponse.SerializeToString,
+            ),
+            'DrawMatteEdge': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrawMatteEdge,
+                    request_deserializer=peanut_dot_v1_dot_masks__pb2.DrawMatteEdgeRequest.FromString,
+                    response_serializer=peanut_dot_v1_dot_masks__pb2.DrawMatteEdgeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -254,6 +278,33 @@ class MaskService(object):
             '/peanut.v1.MaskService/ApproveMasks',
             peanut_dot_v1_dot_masks__pb2.ApproveMasksRequest.SerializeToString,
             peanut_dot_v1_dot_masks__pb2.ApproveMasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrawMatteEdge(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/peanut.v1.MaskService/DrawMatteEdge',
+            peanut_dot_v1_dot_masks__pb2.DrawMatteEdgeRequest.SerializeToString,
+            peanut_dot_v1_dot_masks__pb2.DrawMatteEdgeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -26,25 +26,27 @@ from peanut.v1 import frames_pb2 as peanut_dot_v1_dot_frames__pb2
 from peanut.v1 import jobs_pb2 as peanut_dot_v1_dot_jobs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17peanut/v1/renders.proto\x12\tpeanut.v1\x1a\x16peanut/v1/frames.proto\x1a\x14peanut/v1/jobs.proto\"\xaf\x02\n\x12StartRenderRequest\x12\x0f\n\x07\x65\x64it_id\x18\x01 \x01(\t\x12+\n\x0b\x64\x65liverable\x18\x02 \x01(\x0e\x32\x16.peanut.v1.Deliverable\x12\x1f\n\x05\x63odec\x18\x03 \x01(\x0e\x32\x10.peanut.v1.Codec\x12\x13\n\x0boutput_path\x18\x04 \x01(\t\x12\x11\n\toverwrite\x18\x05 \x01(\x08\x12\x0f\n\x07profile\x18\x06 \x01(\t\x12\x12\n\nnof_eraser\x18\x07 \x01(\t\x12\x13\n\x0b\x64onor_paths\x18\x08 \x03(\t\x12\x1d\n\x10\x64onor_confidence\x18\t \x01(\x02H\x00\x88\x01\x01\x12\x0e\n\x06ur_net\x18\n \x01(\t\x12\x14\n\x0cworking_size\x18\x0b \x01(\tB\x13\n\x11_donor_confidence\"2\n\x13StartRenderResponse\x12\x1b\n\x03job\x18\x01 \x01(\x0b\x32\x0e.peanut.v1.Job\"J\n\x12\x46\x65tchFramesRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12$\n\x05range\x18\x02 \x01(\x0b\x32\x15.peanut.v1.FrameRange\"7\n\x13\x46\x65tchFramesResponse\x12\x13\n\x0b\x66rame_index\x18\x01 \x01(\x03\x12\x0b\n\x03png\x18\x02 \x01(\x0c*q\n\x0b\x44\x65liverable\x12\x1b\n\x17\x44\x45LIVERABLE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44\x45LIVERABLE_PATCH\x10\x01\x12\x14\n\x10\x44\x45LIVERABLE_FULL\x10\x02\x12\x18\n\x14\x44\x45LIVERABLE_UPSCALED\x10\x03*j\n\x05\x43odec\x12\x15\n\x11\x43ODEC_UNSPECIFIED\x10\x00\x12\x0e\n\nCODEC_FFV1\x10\x01\x12\x13\n\x0f\x43ODEC_PRORES_HQ\x10\x02\x12\x15\n\x11\x43ODEC_PRORES_4444\x10\x03\x12\x0e\n\nCODEC_H264\x10\x04\x32\xad\x01\n\rRenderService\x12L\n\x0bStartRender\x12\x1d.peanut.v1.StartRenderRequest\x1a\x1e.peanut.v1.StartRenderResponse\x12N\n\x0b\x46\x65tchFrames\x12\x1d.peanut.v1.FetchFramesRequest\x1a\x1e.peanut.v1.FetchFramesResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17peanut/v1/renders.proto\x12\tpeanut.v1\x1a\x16peanut/v1/frames.proto\x1a\x14peanut/v1/jobs.proto\"\x9c\x03\n\x12StartRenderRequest\x12\x0f\n\x07\x65\x64it_id\x18\x01 \x01(\t\x12+\n\x0b\x64\x65liverable\x18\x02 \x01(\x0e\x32\x16.peanut.v1.Deliverable\x12\x1f\n\x05\x63odec\x18\x03 \x01(\x0e\x32\x10.peanut.v1.Codec\x12\x13\n\x0boutput_path\x18\x04 \x01(\t\x12\x11\n\toverwrite\x18\x05 \x01(\x08\x12\x0f\n\x07profile\x18\x06 \x01(\t\x12\x12\n\nnof_eraser\x18\x07 \x01(\t\x12\x13\n\x0b\x64onor_paths\x18\x08 \x03(\t\x12\x1d\n\x10\x64onor_confidence\x18\t \x01(\x02H\x00\x88\x01\x01\x12\x0e\n\x06ur_net\x18\n \x01(\t\x12\x14\n\x0cworking_size\x18\x0b \x01(\t\x12\x15\n\rwindow_frames\x18\x0c \x01(\x05\x12\x1d\n\x04\x63uts\x18\r \x01(\x0b\x32\x0f.peanut.v1.Cuts\x12\x11\n\tversioned\x18\x0e \x01(\x08\x12\x10\n\x08no_proof\x18\x0f \x01(\x08\x12\x10\n\x08no_grain\x18\x10 \x01(\x08\x42\x13\n\x11_donor_confidence\"\x1d\n\x04\x43uts\x12\x15\n\rframe_indices\x18\x01 \x03(\x03\"2\n\x13StartRenderResponse\x12\x1b\n\x03job\x18\x01 \x01(\x0b\x32\x0e.peanut.v1.Job\"J\n\x12\x46\x65tchFramesRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12$\n\x05range\x18\x02 \x01(\x0b\x32\x15.peanut.v1.FrameRange\"7\n\x13\x46\x65tchFramesResponse\x12\x13\n\x0b\x66rame_index\x18\x01 \x01(\x03\x12\x0b\n\x03png\x18\x02 \x01(\x0c*q\n\x0b\x44\x65liverable\x12\x1b\n\x17\x44\x45LIVERABLE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44\x45LIVERABLE_PATCH\x10\x01\x12\x14\n\x10\x44\x45LIVERABLE_FULL\x10\x02\x12\x18\n\x14\x44\x45LIVERABLE_UPSCALED\x10\x03*\xb1\x02\n\x05\x43odec\x12\x15\n\x11\x43ODEC_UNSPECIFIED\x10\x00\x12\x0e\n\nCODEC_FFV1\x10\x01\x12\x13\n\x0f\x43ODEC_PRORES_HQ\x10\x02\x12\x15\n\x11\x43ODEC_PRORES_4444\x10\x03\x12\x0e\n\nCODEC_H264\x10\x04\x12\x14\n\x10\x43ODEC_PRORES_422\x10\x05\x12\x12\n\x0e\x43ODEC_DNXHR_HQ\x10\x06\x12\x13\n\x0f\x43ODEC_DNXHR_HQX\x10\x07\x12\x13\n\x0f\x43ODEC_DNXHR_444\x10\x08\x12\x11\n\rCODEC_H264_10\x10\t\x12\x0e\n\nCODEC_H265\x10\n\x12\x11\n\rCODEC_H265_10\x10\x0b\x12\r\n\tCODEC_EXR\x10\x0c\x12\x0e\n\nCODEC_TIFF\x10\r\x12\r\n\tCODEC_PNG\x10\x0e\x12\r\n\tCODEC_DPX\x10\x0f\x32\xad\x01\n\rRenderService\x12L\n\x0bStartRender\x12\x1d.peanut.v1.StartRenderRequest\x1a\x1e.peanut.v1.StartRenderResponse\x12N\n\x0b\x46\x65tchFrames\x12\x1d.peanut.v1.FetchFramesRequest\x1a\x1e.peanut.v1.FetchFramesResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'peanut.v1.renders_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DELIVERABLE']._serialized_start=575
-  _globals['_DELIVERABLE']._serialized_end=688
-  _globals['_CODEC']._serialized_start=690
-  _globals['_CODEC']._serialized_end=796
+  _globals['_DELIVERABLE']._serialized_start=715
+  _globals['_DELIVERABLE']._serialized_end=828
+  _globals['_CODEC']._serialized_start=831
+  _globals['_CODEC']._serialized_end=1136
   _globals['_STARTRENDERREQUEST']._serialized_start=85
-  _globals['_STARTRENDERREQUEST']._serialized_end=388
-  _globals['_STARTRENDERRESPONSE']._serialized_start=390
-  _globals['_STARTRENDERRESPONSE']._serialized_end=440
-  _globals['_FETCHFRAMESREQUEST']._serialized_start=442
-  _globals['_FETCHFRAMESREQUEST']._serialized_end=516
-  _globals['_FETCHFRAMESRESPONSE']._serialized_start=518
-  _globals['_FETCHFRAMESRESPONSE']._serialized_end=573
-  _globals['_RENDERSERVICE']._serialized_start=799
-  _globals['_RENDERSERVICE']._serialized_end=972
+  _globals['_STARTRENDERREQUEST']._serialized_end=497
+  _globals['_CUTS']._serialized_start=499
+  _globals['_CUTS']._serialized_end=528
+  _globals['_STARTRENDERRESPONSE']._serialized_start=530
+  _globals['_STARTRENDERRESPONSE']._serialized_end=580
+  _globals['_FETCHFRAMESREQUEST']._serialized_start=582
+  _globals['_FETCHFRAMESREQUEST']._serialized_end=656
+  _globals['_FETCHFRAMESRESPONSE']._serialized_start=658
+  _globals['_FETCHFRAMESRESPONSE']._serialized_end=713
+  _globals['_RENDERSERVICE']._serialized_start=1139
+  _globals['_RENDERSERVICE']._serialized_end=1312
 # @@protoc_insertion_point(module_scope)

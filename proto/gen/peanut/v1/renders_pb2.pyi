@@ -23,6 +23,17 @@ class Codec(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CODEC_PRORES_HQ: _ClassVar[Codec]
     CODEC_PRORES_4444: _ClassVar[Codec]
     CODEC_H264: _ClassVar[Codec]
+    CODEC_PRORES_422: _ClassVar[Codec]
+    CODEC_DNXHR_HQ: _ClassVar[Codec]
+    CODEC_DNXHR_HQX: _ClassVar[Codec]
+    CODEC_DNXHR_444: _ClassVar[Codec]
+    CODEC_H264_10: _ClassVar[Codec]
+    CODEC_H265: _ClassVar[Codec]
+    CODEC_H265_10: _ClassVar[Codec]
+    CODEC_EXR: _ClassVar[Codec]
+    CODEC_TIFF: _ClassVar[Codec]
+    CODEC_PNG: _ClassVar[Codec]
+    CODEC_DPX: _ClassVar[Codec]
 DELIVERABLE_UNSPECIFIED: Deliverable
 DELIVERABLE_PATCH: Deliverable
 DELIVERABLE_FULL: Deliverable
@@ -32,9 +43,20 @@ CODEC_FFV1: Codec
 CODEC_PRORES_HQ: Codec
 CODEC_PRORES_4444: Codec
 CODEC_H264: Codec
+CODEC_PRORES_422: Codec
+CODEC_DNXHR_HQ: Codec
+CODEC_DNXHR_HQX: Codec
+CODEC_DNXHR_444: Codec
+CODEC_H264_10: Codec
+CODEC_H265: Codec
+CODEC_H265_10: Codec
+CODEC_EXR: Codec
+CODEC_TIFF: Codec
+CODEC_PNG: Codec
+CODEC_DPX: Codec
 
 class StartRenderRequest(_message.Message):
-    __slots__ = ("edit_id", "deliverable", "codec", "output_path", "overwrite", "profile", "nof_eraser", "donor_paths", "donor_confidence", "ur_net", "working_size")
+    __slots__ = ("edit_id", "deliverable", "codec", "output_path", "overwrite", "profile", "nof_eraser", "donor_paths", "donor_confidence", "ur_net", "working_size", "window_frames", "cuts", "versioned", "no_proof", "no_grain")
     EDIT_ID_FIELD_NUMBER: _ClassVar[int]
     DELIVERABLE_FIELD_NUMBER: _ClassVar[int]
     CODEC_FIELD_NUMBER: _ClassVar[int]
@@ -46,6 +68,11 @@ class StartRenderRequest(_message.Message):
     DONOR_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     UR_NET_FIELD_NUMBER: _ClassVar[int]
     WORKING_SIZE_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    CUTS_FIELD_NUMBER: _ClassVar[int]
+    VERSIONED_FIELD_NUMBER: _ClassVar[int]
+    NO_PROOF_FIELD_NUMBER: _ClassVar[int]
+    NO_GRAIN_FIELD_NUMBER: _ClassVar[int]
     edit_id: str
     deliverable: Deliverable
     codec: Codec
@@ -57,7 +84,18 @@ class StartRenderRequest(_message.Message):
     donor_confidence: float
     ur_net: str
     working_size: str
-    def __init__(self, edit_id: _Optional[str] = ..., deliverable: _Optional[_Union[Deliverable, str]] = ..., codec: _Optional[_Union[Codec, str]] = ..., output_path: _Optional[str] = ..., overwrite: bool = ..., profile: _Optional[str] = ..., nof_eraser: _Optional[str] = ..., donor_paths: _Optional[_Iterable[str]] = ..., donor_confidence: _Optional[float] = ..., ur_net: _Optional[str] = ..., working_size: _Optional[str] = ...) -> None: ...
+    window_frames: int
+    cuts: Cuts
+    versioned: bool
+    no_proof: bool
+    no_grain: bool
+    def __init__(self, edit_id: _Optional[str] = ..., deliverable: _Optional[_Union[Deliverable, str]] = ..., codec: _Optional[_Union[Codec, str]] = ..., output_path: _Optional[str] = ..., overwrite: bool = ..., profile: _Optional[str] = ..., nof_eraser: _Optional[str] = ..., donor_paths: _Optional[_Iterable[str]] = ..., donor_confidence: _Optional[float] = ..., ur_net: _Optional[str] = ..., working_size: _Optional[str] = ..., window_frames: _Optional[int] = ..., cuts: _Optional[_Union[Cuts, _Mapping]] = ..., versioned: bool = ..., no_proof: bool = ..., no_grain: bool = ...) -> None: ...
+
+class Cuts(_message.Message):
+    __slots__ = ("frame_indices",)
+    FRAME_INDICES_FIELD_NUMBER: _ClassVar[int]
+    frame_indices: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, frame_indices: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class StartRenderResponse(_message.Message):
     __slots__ = ("job",)

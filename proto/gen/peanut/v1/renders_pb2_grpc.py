@@ -62,7 +62,8 @@ class RenderServiceServicer(object):
         ALREADY_EXISTS: something lies at the output path and `overwrite` is not set; choose another path.
         FAILED_PRECONDITION: the matte is not approved, the media file changed, weights are missing, or the output
         folder cannot be written; follow the message.
-        RESOURCE_EXHAUSTED: the queue is full, or the disk too small; wait and retry, or make room.
+        RESOURCE_EXHAUSTED: the queue is full, the disk too small, or the work needs more memory than there is; wait and
+        retry, make room, or take the setting that the message names.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -22,31 +22,36 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16peanut/v1/server.proto\x12\tpeanut.v1\")\n\x14GetServerInfoRequest\x12\x11\n\tapi_minor\x18\x01 \x01(\x05\"\xff\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x18\n\x10\x61pi_minor_lowest\x18\x02 \x01(\x05\x12\x19\n\x11\x61pi_minor_highest\x18\x03 \x01(\x05\x12\"\n\x07\x64\x65vices\x18\x04 \x03(\x0b\x32\x11.peanut.v1.Device\x12$\n\x08profiles\x18\x05 \x03(\x0b\x32\x12.peanut.v1.Profile\x12!\n\x06limits\x18\x06 \x01(\x0b\x32\x11.peanut.v1.Limits\x12!\n\x06worker\x18\x07 \x01(\x0b\x32\x11.peanut.v1.Worker\x12\x10\n\x08\x64\x61ta_dir\x18\x08 \x01(\t\"A\n\x06\x44\x65vice\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x14\n\x0cmemory_bytes\x18\x03 \x01(\x03\"Z\n\x07Profile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06p_mask\x18\x02 \x01(\t\x12\x12\n\nnof_eraser\x18\x03 \x01(\t\x12\x0e\n\x06ur_net\x18\x04 \x01(\t\x12\r\n\x05ready\x18\x05 \x01(\x08\"q\n\x06Limits\x12\x17\n\x0fmax_queued_jobs\x18\x01 \x01(\x05\x12\x19\n\x11max_message_bytes\x18\x02 \x01(\x03\x12\x1c\n\x14working_long_side_px\x18\x03 \x01(\x05\x12\x15\n\rwindow_frames\x18\x04 \x01(\x05\"6\n\x06Worker\x12\r\n\x05ready\x18\x01 \x01(\x08\x12\x0b\n\x03pid\x18\x02 \x01(\x03\x12\x10\n\x08restarts\x18\x03 \x01(\x05\"\x11\n\x0fShutdownRequest\"\x12\n\x10ShutdownResponse2\xa8\x01\n\rServerService\x12R\n\rGetServerInfo\x12\x1f.peanut.v1.GetServerInfoRequest\x1a .peanut.v1.GetServerInfoResponse\x12\x43\n\x08Shutdown\x12\x1a.peanut.v1.ShutdownRequest\x1a\x1b.peanut.v1.ShutdownResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16peanut/v1/server.proto\x12\tpeanut.v1\x1a\x1fgoogle/protobuf/timestamp.proto\")\n\x14GetServerInfoRequest\x12\x11\n\tapi_minor\x18\x01 \x01(\x05\"\xc3\x02\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x18\n\x10\x61pi_minor_lowest\x18\x02 \x01(\x05\x12\x19\n\x11\x61pi_minor_highest\x18\x03 \x01(\x05\x12\"\n\x07\x64\x65vices\x18\x04 \x03(\x0b\x32\x11.peanut.v1.Device\x12$\n\x08profiles\x18\x05 \x03(\x0b\x32\x12.peanut.v1.Profile\x12!\n\x06limits\x18\x06 \x01(\x0b\x32\x11.peanut.v1.Limits\x12!\n\x06worker\x18\x07 \x01(\x0b\x32\x11.peanut.v1.Worker\x12\x10\n\x08\x64\x61ta_dir\x18\x08 \x01(\t\x12\"\n\x07workers\x18\t \x03(\x0b\x32\x11.peanut.v1.Worker\x12\x1e\n\x05tasks\x18\n \x03(\x0b\x32\x0f.peanut.v1.Task\"A\n\x06\x44\x65vice\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x14\n\x0cmemory_bytes\x18\x03 \x01(\x03\"Z\n\x07Profile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06p_mask\x18\x02 \x01(\t\x12\x12\n\nnof_eraser\x18\x03 \x01(\t\x12\x0e\n\x06ur_net\x18\x04 \x01(\t\x12\r\n\x05ready\x18\x05 \x01(\x08\"q\n\x06Limits\x12\x17\n\x0fmax_queued_jobs\x18\x01 \x01(\x05\x12\x19\n\x11max_message_bytes\x18\x02 \x01(\x03\x12\x1c\n\x14working_long_side_px\x18\x03 \x01(\x05\x12\x15\n\rwindow_frames\x18\x04 \x01(\x05\"\x8c\x01\n\x06Worker\x12\r\n\x05ready\x18\x01 \x01(\x08\x12\x0b\n\x03pid\x18\x02 \x01(\x03\x12\x10\n\x08restarts\x18\x03 \x01(\x05\x12\x0e\n\x06\x64\x65vice\x18\x04 \x01(\t\x12\x0e\n\x06job_id\x18\x05 \x01(\t\x12&\n\x06models\x18\x06 \x03(\x0b\x32\x16.peanut.v1.LoadedModel\x12\x0c\n\x04\x62usy\x18\x07 \x01(\x08\"o\n\x0bLoadedModel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"D\n\x04Task\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0e\n\x06\x63lient\x18\x02 \x01(\t\x12\x0f\n\x07running\x18\x03 \x01(\x08\x12\r\n\x05\x61ge_s\x18\x04 \x01(\x01\"\x11\n\x0fShutdownRequest\"\x12\n\x10ShutdownResponse2\xa8\x01\n\rServerService\x12R\n\rGetServerInfo\x12\x1f.peanut.v1.GetServerInfoRequest\x1a .peanut.v1.GetServerInfoResponse\x12\x43\n\x08Shutdown\x12\x1a.peanut.v1.ShutdownRequest\x1a\x1b.peanut.v1.ShutdownResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'peanut.v1.server_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETSERVERINFOREQUEST']._serialized_start=37
-  _globals['_GETSERVERINFOREQUEST']._serialized_end=78
-  _globals['_GETSERVERINFORESPONSE']._serialized_start=81
-  _globals['_GETSERVERINFORESPONSE']._serialized_end=336
-  _globals['_DEVICE']._serialized_start=338
-  _globals['_DEVICE']._serialized_end=403
-  _globals['_PROFILE']._serialized_start=405
-  _globals['_PROFILE']._serialized_end=495
-  _globals['_LIMITS']._serialized_start=497
-  _globals['_LIMITS']._serialized_end=610
-  _globals['_WORKER']._serialized_start=612
-  _globals['_WORKER']._serialized_end=666
-  _globals['_SHUTDOWNREQUEST']._serialized_start=668
-  _globals['_SHUTDOWNREQUEST']._serialized_end=685
-  _globals['_SHUTDOWNRESPONSE']._serialized_start=687
-  _globals['_SHUTDOWNRESPONSE']._serialized_end=705
-  _globals['_SERVERSERVICE']._serialized_start=708
-  _globals['_SERVERSERVICE']._serialized_end=876
+  _globals['_GETSERVERINFOREQUEST']._serialized_start=70
+  _globals['_GETSERVERINFOREQUEST']._serialized_end=111
+  _globals['_GETSERVERINFORESPONSE']._serialized_start=114
+  _globals['_GETSERVERINFORESPONSE']._serialized_end=437
+  _globals['_DEVICE']._serialized_start=439
+  _globals['_DEVICE']._serialized_end=504
+  _globals['_PROFILE']._serialized_start=506
+  _globals['_PROFILE']._serialized_end=596
+  _globals['_LIMITS']._serialized_start=598
+  _globals['_LIMITS']._serialized_end=711
+  _globals['_WORKER']._serialized_start=714
+  _globals['_WORKER']._serialized_end=854
+  _globals['_LOADEDMODEL']._serialized_start=856
+  _globals['_LOADEDMODEL']._serialized_end=967
+  _globals['_TASK']._serialized_start=969
+  _globals['_TASK']._serialized_end=1037
+  _globals['_SHUTDOWNREQUEST']._serialized_start=1039
+  _globals['_SHUTDOWNREQUEST']._serialized_end=1056
+  _globals['_SHUTDOWNRESPONSE']._serialized_start=1058
+  _globals['_SHUTDOWNRESPONSE']._serialized_end=1076
+  _globals['_SERVERSERVICE']._serialized_start=1079
+  _globals['_SERVERSERVICE']._serialized_end=1247
 # @@protoc_insertion_point(module_scope)

@@ -3,11 +3,19 @@ import itertools
 import pytest
 from support.clips import make_clip
 
-from peanut_daemon.database import MIGRATIONS, open_database
-from peanut_daemon.edits.model import Box, MaskFrame, PaintedMask, Point, Target
+from peanut_daemon.database import open_database
+from peanut_daemon.edits.model import Box, FrozenMask, MaskFrame, PaintedMask, Point, Target
 from peanut_daemon.edits.store import EditStore
-from peanut_daemon.errors import EditNotFoundError, InvalidRequestError, NotApprovedError
+from peanut_daemon.errors import (
+    EditNotFoundError,
+    InvalidRequestError,
+    LimitExceededError,
+    NotApprovedError,
+)
 from peanut_daemon.media import probe
+from peanut_daemon.schema import MIGRATIONS
+from peanut_models.errors import FrameRangeError
+from peanut_models.matte import TargetKind
 from peanut_models.ranges import FrameRange
 
 
@@ -76,7 +84,9 @@ def test_an_approved_matte_outlives_later_masks(store, clip):
     approval = store.approve(edit.id, 4, 2)
     with_new = MaskFrame(target_id="1", frame_index=0, png=b"new", confidence=1)
     store.targets.put_mask(edit.id, with_new)
-    assert store.matte(approval.matte_hash, FrameRange(0, 2)) == {0: [b"old"], 1: [b"old"]}
+    assert store.matte(approval.matte_hash, FrameRange(0, 2)) == {
+        k: [FrozenMask(b"old")] for k in (0, 1)
+    }
 
 
 def test_equal_mattes_have_equal_hashes_and_others_not(store, clip):
@@ -117,3 +127,45 @@ def test_the_journal_knows_its_schema(path):
     assert database.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     assert database.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
     database.close()
+
+
+def test_what_a_mask_means_and_how_it_is_refined_is_frozen_and_hashed(store, clip):
+    edit = with_masks(store, clip)
+    plain = store.approve(edit.id, 4, 2)
+    assert store.approve(edit.id, 4, 2, 6).matte_hash != plain.matte_hash
+    # Without effects their feather changes nothing.
+    assert store.approve(edit.id, 4, 2, 0, 30).matte_hash == plain.matte_hash
+    shadow = Target(id="1", name="", prompts=PROMPTS, kind=TargetKind.EFFECT)
+    store.targets.revise(edit.id, shadow, edit.frame_range)
+    assert store.get(edit.id).approval is None
+    hashes = {store.approve(edit.id, 4, 2, 0, px).matte_hash for px in (12, 30)}
+    assert len(hashes | {plain.matte_hash}) == 3
+    approval = store.get(edit.id).approval
+    assert (approval.refine_px, approval.effect_feather_px) == (0, 30)
+    frozen = store.matte(approval.matte_hash, edit.frame_range)
+    assert {mask.kind for masks in frozen.values() for mask in masks} == {TargetKind.EFFECT}
+
+
+def test_more_prompts_keep_what_a_target_is(store, clip):
+    edit = with_masks(store, clip)
+    held = Target(id="1", name="", prompts=PROMPTS, kind=TargetKind.HOLDOUT)
+    store.targets.revise(edit.id, held, edit.frame_range)
+    corrected = Target(id="1", name="", prompts=PROMPTS[:1], kind=None)
+    assert store.targets.revise(edit.id, corrected, edit.frame_range).kind is TargetKind.HOLDOUT
+
+
+def test_holdouts_alone_are_no_matte(store, clip):
+    edit = with_masks(store, clip)
+    held = Target(id="1", name="", prompts=PROMPTS, kind=TargetKind.HOLDOUT)
+    store.targets.revise(edit.id, held, edit.frame_range)
+    with pytest.raises(NotApprovedError, match="holdouts"):
+        store.approve(edit.id, 0, 0)
+
+
+def test_a_picture_of_the_edge_needs_all_masks_and_few_frames(store, clip):
+    edit = store.get(with_masks(store, clip).id)
+    assert [*store.frames_to_show(edit, ())] == sorted({*store.frames_to_show(edit, ())})
+    with pytest.raises(FrameRangeError, match="outside the edit's range"):
+        store.frames_to_show(edit, [edit.frame_range.end])
+    with pytest.raises(LimitExceededError, match="16 at most"):
+        store.frames_to_show(edit, range(17))

@@ -3,12 +3,13 @@
 import pytest
 from support.clips import make_clip
 
-from peanut_daemon.database import MIGRATIONS, open_database
+from peanut_daemon.database import open_database
 from peanut_daemon.edits.model import MaskFrame, Point, Target, Text
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.edits.targets import KEPT_REVISIONS
 from peanut_daemon.errors import NothingToUndoError
 from peanut_daemon.media import probe
+from peanut_daemon.schema import MIGRATIONS
 from peanut_models.ranges import FrameRange
 
 RANGE = FrameRange(0, 8)
@@ -149,6 +150,26 @@ def test_old_revisions_are_thrown_away_but_never_a_mask_in_use(store, edit):
     assert seen(store, edit)[:2] == ["first0", "first1"]
     with pytest.raises(NothingToUndoError):
         store.targets.move(edit.id, "1", -1, RANGE)
+
+
+def test_what_held_before_a_correction_is_not_what_the_correction_made(store, edit):
+    say(store, edit, click(0), click(4))
+    draw(store, edit, RANGE, "a")
+    assert store.targets.before(edit.id, "1", RANGE) == {}
+    say(store, edit, click(0), click(4), click(6))
+    draw(store, edit, [6, 7], "b")  # The pass is cut off here.
+    before = store.targets.before(edit.id, "1", FrameRange(4, 8))
+    assert before == {k: f"a{k}".encode() for k in range(4, 8)}
+    assert store.targets.begun(edit.id, "1") == {6, 7}
+
+
+def test_frames_that_were_never_settled_do_not_count_as_what_held_before(store, edit):
+    say(store, edit, click(0), click(4))
+    draw(store, edit, RANGE, "a")
+    say(store, edit, click(0), click(4), click(6))
+    draw(store, edit, [6], "b")  # 5 and 7 still show masks of the prompts before.
+    say(store, edit, click(0), click(4), click(6, x=7.0))
+    assert store.targets.before(edit.id, "1", FrameRange(4, 8)) == {4: b"a4", 6: b"b6"}
 
 
 def test_texts_come_back_as_they_were(store, edit):

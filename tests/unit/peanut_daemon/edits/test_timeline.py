@@ -20,7 +20,8 @@ from peanut_daemon.errors import (
     OutputExistsError,
     UnsupportedMediaError,
 )
-from peanut_daemon.media.probe import ClipInfo, probe
+from peanut_daemon.media.clip import ClipInfo
+from peanut_daemon.media.probe import probe
 from peanut_daemon.media.rate import Rate
 from peanut_daemon.media.timecode import Timecode
 from peanut_models.errors import FrameRangeError
@@ -281,7 +282,8 @@ def with_freeze() -> Any:
 
 def with_sequence() -> Any:
     timeline = a_request(available=time_range(0, 5, 25))
-    timeline.find_clips()[0].media_reference = otio.schema.ImageSequenceReference("/a")
+    every_other = otio.schema.ImageSequenceReference("/a", frame_step=2)
+    timeline.find_clips()[0].media_reference = every_other
     return timeline
 
 

@@ -18,7 +18,8 @@ from peanut_daemon.edits.timeline_apply import apply
 from peanut_daemon.edits.timeline_extract import Choice, extract
 from peanut_daemon.edits.timeline_write import _without_empty_colours
 from peanut_daemon.errors import InvalidRequestError, UnsupportedMediaError
-from peanut_daemon.media.probe import ClipInfo, probe
+from peanut_daemon.media.clip import ClipInfo
+from peanut_daemon.media.probe import probe
 from peanut_daemon.media.rate import Rate
 from peanut_models.ranges import FrameRange
 

@@ -20,7 +20,8 @@ from support.timelines import clip, gap, time_range, timeline
 from peanut_daemon.edits.timeline import Replacement, build_result, request_to_range
 from peanut_daemon.edits.timeline_apply import apply
 from peanut_daemon.edits.timeline_items import shown_by
-from peanut_daemon.media.probe import ClipInfo, probe
+from peanut_daemon.media.clip import ClipInfo
+from peanut_daemon.media.probe import probe
 from peanut_daemon.media.rate import Rate
 from peanut_daemon.media.timecode import Timecode, frames_per_day
 from peanut_davinci import rates

@@ -33,7 +33,7 @@ READABLE = [
     ("premiere_enable_property.xml", None, Rate(25), 6),
     ("premiere_example.edl", None, Rate(24), 0),
     ("raven_timecode_rates.otio", None, Rate(24), 0),
-    ("resolve_native_clip_img_seq_embedded_tc.otio", None, Rate(25), 0),
+    ("resolve_native_clip_img_seq_embedded_tc.otio", None, Rate(25), 1),
     ("resolve_native_clip_qt_embedded_tc.otio", None, Rate(25), 1),
     ("resolve_native_clip_qt_retimed_speed.otio", None, Rate(25), 1),
     ("resolve_native_shape_reconstructed.otio", None, Rate(24), 1),

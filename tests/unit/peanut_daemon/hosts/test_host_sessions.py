@@ -50,6 +50,20 @@ def sessions(tmp_path, transfer):
     return HostSessions(tmp_path / "hosts", transfer, min_free_bytes=0)
 
 
+def test_a_frame_that_a_power_cut_left_short_is_asked_for_again(sessions, tmp_path):
+    frames = pictures(1)
+    sessions.open(ID, clip(1))
+    for k in range(COUNT):
+        sessions.put(ID, 1001 + k, frames[k].tobytes())
+    torn = next(tmp_path.rglob("1002.rgb"))
+    torn.write_bytes(torn.read_bytes()[:100])
+    assert sessions.state(ID).frames_stored == COUNT - 1
+    with pytest.raises(FrameRangeError, match="the first at time 1002"):
+        sessions.finish(ID, lambda done: True)
+    sessions.put(ID, 1002, frames[1].tobytes())
+    sessions.finish(ID, lambda done: True)
+
+
 @pytest.mark.parametrize("sample_bytes", [1, 2])
 def test_frames_in_any_order_become_a_lossless_clip(sessions, sample_bytes):
     frames = pictures(sample_bytes)

@@ -1,3 +1,4 @@
+import json
 from itertools import product
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from peanut_daemon.deliverable import (
     DonorFile,
     Outputs,
     RenderSettings,
+    WeightsFile,
 )
 from peanut_daemon.errors import InvalidRequestError, JobStateError
 from peanut_daemon.jobs.model import LEGAL_TRANSITIONS, Job, JobState
@@ -64,11 +66,14 @@ def test_side_files_keep_dots_in_the_name():
     outputs = Outputs.beside(Path("/renders/shot.v1.mkv"))
     assert outputs.otio == Path("/renders/shot.v1.otio")
     assert outputs.matte == Path("/renders/shot.v1.matte.mkv")
-    assert len(set(outputs.paths())) == 5
+    assert outputs.report_page == Path("/renders/shot.v1.report.html")
+    assert len(set(outputs.paths())) == len(outputs.paths())
 
 
 def test_settings_survive_json():
     assert RenderSettings.from_dict(settings().to_dict()) == settings()
+    more = settings(reuse_flows=True, seam=WeightsFile(Path("/w/seam.safetensors"), "a1"))
+    assert RenderSettings.from_dict(json.loads(json.dumps(more.to_dict()))) == more
 
 
 @pytest.mark.parametrize("codec", [Codec.H264, Codec.PRORES_HQ])
@@ -84,12 +89,13 @@ def test_a_wrong_extension_is_refused():
 
 def test_settings_of_journals_from_before_models_and_donors_can_be_read():
     old = settings().to_dict()
-    for name in ("eraser", "upscaler", "donors", "donor_confidence"):
+    for name in ("eraser", "upscaler", "donors", "donor_confidence", "reuse_flows", "seam"):
         del old[name]
     read = RenderSettings.from_dict(old)
     assert read.eraser == ChosenModel("embedded/propagation")
     assert read.upscaler == ChosenModel("embedded/lanczos")
     assert read.donors == ()
+    assert read.seam is None
 
 
 @pytest.mark.parametrize("confidence", [-0.1, 1.1])

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,10 +11,12 @@ from peanut_daemon.deliverable import (
     DonorFile,
     RenderSettings,
     RenderStage,
+    WeightsFile,
 )
-from peanut_daemon.edits.model import Edit
-from peanut_daemon.jobs.plan import plan_render, window_frames_that_fit
+from peanut_daemon.edits.model import Edit, FrozenMask
+from peanut_daemon.jobs.plan import plan_render
 from peanut_daemon.media import ClipInfo, ColourTags, Rate
+from peanut_models.matte import TargetKind
 from peanut_models.ranges import FrameRange
 
 
@@ -67,7 +70,7 @@ def settings(**changes):
 
 
 def masks(**changed):
-    return {k: [changed.get(f"frame{k}", b"png")] for k in range(40)}
+    return {k: [FrozenMask(changed.get(f"frame{k}", b"png"))] for k in range(40)}
 
 
 def keys(an_edit=None, some_settings=None, matte=None, stage=RenderStage.PLATE):
@@ -86,6 +89,8 @@ def test_the_same_request_has_the_same_keys():
         {"some_settings": settings(grow_px=5)},
         {"some_settings": settings(feather_px=0)},
         {"some_settings": settings(context_frames=4)},
+        {"some_settings": settings(refine_px=3)},
+        {"matte": {k: [FrozenMask(b"png", TargetKind.EFFECT)] for k in range(40)}},
         {"an_edit": edit(fingerprint="another file")},
     ],
 )
@@ -99,6 +104,8 @@ def test_what_changes_pixels_changes_every_key(changed):
         {"codec": Codec.H264, "output_path": Path("/renders/b.mp4")},
         {"overwrite": True},
         {"deliverable": Deliverable.UPSCALED},
+        {"grain": False},
+        {"effect_feather_px": 20},
     ],
 )
 def test_what_only_changes_the_file_keeps_the_plates(changed):
@@ -123,15 +130,6 @@ def test_an_upscale_follows_its_plate():
     assert [piece.after_key for piece in larger] == [piece.key for piece in plates]
     assert [piece.stage for piece in plan.pieces][-1] is RenderStage.ENCODE
     assert plan.frames_total == 120
-
-
-def test_large_pictures_get_shorter_windows_but_never_none():
-    def fit(width, height):
-        return window_frames_that_fit(width, height, wanted=48, context=16, budget_bytes=2**30)
-
-    assert fit(1920, 1080) == 48
-    assert 1 <= fit(3840, 2160) < 48
-    assert fit(16000, 16000) == 1
 
 
 def test_other_weights_or_another_clean_plate_are_other_keys():
@@ -165,3 +163,28 @@ def test_what_lies_after_an_upscaled_stretch_is_part_of_its_key():
     later = keys(some_settings=upscaled, matte=masks(frame25=b"other"), stage=RenderStage.UPSCALE)
     assert plain[0] == later[0]
     assert plain[1] != later[1]
+
+
+def test_reused_motion_and_trained_seams_are_part_of_the_keys():
+    upscaled = settings(deliverable=Deliverable.UPSCALED)
+    reusing = replace(upscaled, reuse_flows=True)
+    treated, retrained = (
+        replace(upscaled, seam=WeightsFile(Path("/w.safetensors"), digest * 64)) for digest in "ab"
+    )
+    ways = (upscaled, reusing, treated, retrained)
+    first = [keys(some_settings=way, stage=RenderStage.UPSCALE)[0] for way in ways]
+    assert len(set(first)) == 4
+    # A plate without its motion is none to reuse it from; seams come after all plates.
+    assert keys(some_settings=reusing)[0] != keys(some_settings=upscaled)[0]
+    assert keys(some_settings=treated) == keys(some_settings=upscaled)
+
+
+def test_a_window_cut_in_two_keeps_the_keys_before_it_and_its_halves_have_their_own():
+    whole = plan_render(edit(), settings(), masks()).of_stage(RenderStage.PLATE)
+    halved = settings(halved_windows=(20,))
+    parts = plan_render(edit(), halved, masks()).of_stage(RenderStage.PLATE)
+    assert [piece.key for piece in parts[:2]] == [piece.key for piece in whole[:2]]
+    assert [str(piece.window.core) for piece in parts[2:]] == ["[20, 25)", "[25, 30)", "[30, 40)"]
+    assert [str(piece.window.span) for piece in parts[2:4]] == ["[17, 28)", "[22, 33)"]
+    assert [piece.after_key for piece in parts[1:]] == [piece.key for piece in parts[:-1]]
+    assert not {piece.key for piece in parts[2:]} & {piece.key for piece in whole}

@@ -3,7 +3,8 @@
 import pytest
 
 from peanut_daemon.deliverable import ChosenModel
-from peanut_daemon.worker.backends import Backends, device_for
+from peanut_daemon.worker.backends import Backends
+from peanut_daemon.worker.devices import device_for
 from peanut_models.errors import ModelNotFoundError, UnsupportedDeviceError, WeightsMissingError
 from peanut_models.zoo import CARDS, Stage
 

@@ -1,3 +1,6 @@
+import hashlib
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -24,6 +27,17 @@ def a_plate():
         alpha=alpha,
         provenance=np.full((2, 4, 5), GENERATED, np.int32),
     )
+
+
+def test_the_motion_is_stored_where_there_is_any(store):
+    flow = np.full((2, 3, 4), 1.5, np.float16)
+    store.put_plate("abcd", replace(a_plate(), flows=((flow, -flow),)))
+    there, back = store.get_plate("abcd").flow(7)
+    assert np.array_equal(there, flow)
+    assert np.array_equal(back, -flow)
+    assert store.get_plate("abcd").flow(8) is None
+    store.put_plate("ef", a_plate())
+    assert store.get_plate("ef").flow(7) is None
 
 
 def test_a_plate_comes_back_whole(store):
@@ -69,3 +83,42 @@ def test_the_box_is_tight_and_never_empty():
     assert matte_box(alpha) == (0, 1, 0, 1)
     alpha[0, 2, 3] = alpha[1, 4, 6] = 1
     assert matte_box(alpha) == (2, 5, 3, 7)
+
+
+def test_whatever_byte_of_a_plate_is_damaged_it_is_named_or_harmless(store):
+    plate = a_plate()
+    store.put_plate("abcd", plate)
+    path = store.path("abcd", RenderStage.PLATE)
+    content = path.read_bytes()
+    noticed = 0
+    for at in range(0, len(content), 13):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 0x41]) + content[at + 1 :])
+        try:
+            again = store.get_plate("abcd")
+        except ArtifactDamagedError:
+            noticed += 1
+        else:  # A byte that says when or by whom the parts were packed.
+            assert np.array_equal(again.frames, plate.frames)
+            assert np.array_equal(again.alpha, plate.alpha)
+    assert noticed > len(content) / 13 / 2
+
+
+def test_a_file_is_handed_out_only_if_it_is_what_was_committed(store):
+    path = store.prepared("abcd", RenderStage.UPSCALE)
+    path.write_bytes(b"pictures")
+    sha256 = hashlib.sha256(b"pictures").hexdigest()
+    assert store.checked("abcd", RenderStage.UPSCALE, sha256) == path
+    path.write_bytes(b"picturez")
+    with pytest.raises(ArtifactDamagedError, match="resume the job") as caught:
+        store.checked("abcd", RenderStage.UPSCALE, sha256)
+    assert caught.value.key == "abcd"
+
+
+def test_everything_in_the_store_is_found_by_its_key(store):
+    _, _ = store.put_plate("abcd", a_plate())
+    store.prepared("abce", RenderStage.UPSCALE).with_name(".abce.mkv.part").write_bytes(b"half")
+    found = {(file.key, file.partial) for file in store.files()}
+    assert found == {("abcd", False), ("abce", True)}
+    store.delete("abcd")
+    assert not store.holds("abcd")
+    assert len(store.files()) == 1

@@ -17,8 +17,11 @@ from peanut_client.cli.following import ended_early
 from peanut_client.cli.hosting.tickets import Tickets
 from peanut_client.cli.hosting.wire import field
 from peanut_client.cli.options import CODECS, DELIVERABLES, CodecName, Deliver
+from peanut_client.cli.outputs import EXTENSIONS
 from peanut_client.cli.tracking import discard_edit
 from peanut_client.client import PeanutClient, frame_range
+from peanut_client.config import load_settings
+from peanut_client.connection import read_review_address
 from peanut_client.errors import PeanutError
 
 Tell = Callable[..., None]
@@ -75,14 +78,14 @@ def start(
         edit = client.create_edit_from_otio(document)
         try:
             _same_frames(edit, frames)
-            tell("edit", edit_id=edit.id)
+            tell("edit", edit_id=edit.id, review=read_review_address(load_settings(), edit.id))
             _find(client, edit, prompts, request, cancelled, tell, check)
             client.approve_masks(
                 edit.id,
                 grow_px=field(request, "grow", int, 4),
                 feather_px=field(request, "feather", int, 2),
             )
-            out = output_path(edit, field(request, "folder", str, ""), _SUFFIXES[codec])
+            out = output_path(edit, field(request, "folder", str, ""), EXTENSIONS[codec][0])
             job = client.start_render(
                 edit.id, str(out), deliverable=DELIVERABLES[deliver], codec=CODECS[codec]
             )
@@ -91,14 +94,6 @@ def start(
             raise
     tickets.write(job.id, {**field(request, "ticket", dict, {}), "output": str(out)})
     return {"job_id": job.id, "output": str(out)}
-
-
-_SUFFIXES = {
-    CodecName.FFV1: ".mkv",
-    CodecName.PRORES_HQ: ".mov",
-    CodecName.PRORES_4444: ".mov",
-    CodecName.H264: ".mp4",
-}
 
 
 def watch(job_id: str, cancelled: threading.Event, tell: Tell) -> dict[str, Any]:

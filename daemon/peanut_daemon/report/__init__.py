@@ -1,0 +1,1 @@
+"""What the report of a job measures and shows: seams, flicker, doubtful frames, and the page."""
