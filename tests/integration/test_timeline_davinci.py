@@ -155,11 +155,14 @@ def test_the_page_shows_frames_and_masks_and_takes_corrections(
     problems: list[BaseException] = []
 
     class Visitor(Console):
-        """Follows the address that the script says, in a thread, as a browser would."""
+        """Follows the first address that the script says, in a thread, as a browser would."""
+
+        visited = False
 
         def say(self, text: str) -> None:
             super().say(text)
-            if "http://" in text:
+            if "http://" in text and not self.visited:
+                self.visited = True
                 url = text[text.index("http://") :]
                 threading.Thread(target=self._visit, args=(url,), daemon=True).start()
 

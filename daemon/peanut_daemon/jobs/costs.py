@@ -55,8 +55,8 @@ on each, and sides that are multiples of 60 and 108 px."""
 ALPHA_BYTES, PROVENANCE_BYTES = 1, 4
 """Per pixel of a stored plate."""
 
-STORED_FILE_BYTES = 8192
-"""Of a window in the store, besides pixels: names and shapes of its arrays."""
+STORED_FILE_BYTES = 20480
+"""Of a window in the store, besides pixels: its grain, names and shapes of its arrays."""
 
 FLOW_BYTES_PER_PX = 4.0
 """Of the motion that is stored with a plate for UR-Net, of the whole picture."""
