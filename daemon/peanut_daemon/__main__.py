@@ -13,7 +13,7 @@ import peanut_daemon
 from peanut_daemon import log
 from peanut_daemon.config import Settings, load_settings
 from peanut_daemon.errors import DaemonError, FolderInUseError
-from peanut_daemon.rebuild import rebuild_journal
+from peanut_daemon.journal.rebuild import rebuild_journal
 from peanut_daemon.server import only_daemon_of, serve
 
 # Clients that start a daemon tell by this that another one was faster.

@@ -13,7 +13,7 @@ import platformdirs
 
 from peanut_daemon import log
 from peanut_daemon.errors import InvalidRequestError
-from peanut_daemon.roots import Roots
+from peanut_daemon.guard.roots import Roots
 
 API_MINOR_LOWEST = 1
 API_MINOR_HIGHEST = 1

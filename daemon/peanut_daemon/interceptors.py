@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from peanut.v1 import errors_pb2
 from peanut_daemon.context import called_by, client_of
 from peanut_daemon.errors import InvalidRequestError, UnauthenticatedError
-from peanut_daemon.rates import CallLimits
+from peanut_daemon.guard.rates import CallLimits
 from peanut_daemon.status import refusal_of
 
 ERROR_TRAILER = "peanut-error-bin"

@@ -39,12 +39,11 @@ from peanut.v1 import (
     store_pb2,
     store_pb2_grpc,
 )
-from peanut_daemon import access, listening
-from peanut_daemon.apart import Apart
 from peanut_daemon.config import API_MINOR_HIGHEST, Settings
-from peanut_daemon.database import open_database
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.errors import FolderInUseError
+from peanut_daemon.guard import access, listening
+from peanut_daemon.guard.apart import Apart
 from peanut_daemon.hosts.pictures import HostPictures
 from peanut_daemon.hosts.regions import Regions
 from peanut_daemon.hosts.sessions import HostSessions
@@ -56,6 +55,7 @@ from peanut_daemon.jobs.renders import Renders
 from peanut_daemon.jobs.scheduler import Lane, Scheduler
 from peanut_daemon.jobs.store import JobStore
 from peanut_daemon.jobs.tracking import Tracking
+from peanut_daemon.journal.database import open_database
 from peanut_daemon.media.atomic import output_error
 from peanut_daemon.metrics import Metrics, WorkerFigures
 from peanut_daemon.review.server import ReviewServer

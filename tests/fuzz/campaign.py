@@ -30,8 +30,8 @@ from support.scenes import make_square_clip
 
 from peanut.v1 import errors_pb2
 from peanut_client import PeanutClient, frame_range
-from peanut_daemon.apart import Apart
 from peanut_daemon.errors import DaemonError
+from peanut_daemon.guard.apart import Apart
 
 ROOT = Path(__file__).resolve().parents[2]
 # No call on a tiny clip takes so long.

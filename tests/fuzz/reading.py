@@ -10,9 +10,9 @@ from peanut_daemon.edits.request import clip_and_range, clip_at
 from peanut_daemon.edits.timeline_extract import Choice, extract
 from peanut_daemon.edits.timeline_inspect import inspect
 from peanut_daemon.errors import DaemonError
+from peanut_daemon.guard.roots import Roots
 from peanut_daemon.media import ClipReader, Reading, probe
 from peanut_daemon.media.rate import Rate
-from peanut_daemon.roots import Roots
 from peanut_models.errors import ModelError
 
 

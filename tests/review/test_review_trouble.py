@@ -7,7 +7,7 @@ from support.browser import review_address
 from support.clips import MPEG4, make_clip
 from support.scenes import make_square_clip, square_centre, square_mask
 
-from peanut_daemon.database import open_database
+from peanut_daemon.journal.database import open_database
 from peanut_daemon.media import png_from_mask
 
 FRAMES = 24

@@ -10,9 +10,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from peanut_daemon.schema import MIGRATIONS
+from peanut_daemon.journal.schema import MIGRATIONS
 
-DUMPS = Path(__file__).resolve().parents[1] / "unit" / "peanut_daemon" / "journals"
+DUMPS = Path(__file__).resolve().parents[1] / "unit" / "peanut_daemon" / "journal" / "dumps"
 
 
 def dump(version: int) -> Path:

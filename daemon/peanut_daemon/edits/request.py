@@ -1,6 +1,6 @@
 """The clip and the range that a request names: all that touches files and documents of others.
 
-These functions are for processes of their own (`peanut_daemon.apart`).
+These functions are for processes of their own (`peanut_daemon.guard.apart`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from pathlib import Path
 from peanut_daemon.edits.timeline import request_clip_path, request_clip_rate, request_to_range
 from peanut_daemon.edits.timeline_read import is_text
 from peanut_daemon.errors import InvalidRequestError
+from peanut_daemon.guard.roots import Roots
 from peanut_daemon.media import ClipInfo, Reading, probe, probe_for_editing
-from peanut_daemon.roots import Roots
 from peanut_models.ranges import FrameRange
 
 

@@ -8,7 +8,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 
-from peanut_daemon.database import Journal
 from peanut_daemon.edits.changes import Changes, EditChanged
 from peanut_daemon.edits.model import (
     Approval,
@@ -20,6 +19,7 @@ from peanut_daemon.edits.model import (
 )
 from peanut_daemon.edits.targets import TargetStore
 from peanut_daemon.errors import EditNotFoundError, LimitExceededError, NotApprovedError
+from peanut_daemon.journal.database import Journal
 from peanut_daemon.media import ClipInfo
 from peanut_models.errors import FrameRangeError
 from peanut_models.matte import EFFECT_FEATHER_PX, TargetKind

@@ -11,11 +11,11 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from peanut_daemon.database import Journal
 from peanut_daemon.edits.changes import Changes, EditChanged, MasksMoved, MaskStored
 from peanut_daemon.edits.corrections import affected
 from peanut_daemon.edits.model import Box, MaskFrame, PaintedMask, Point, Prompt, Target, Text
 from peanut_daemon.errors import NothingToUndoError
+from peanut_daemon.journal.database import Journal
 from peanut_models.matte import TargetKind
 from peanut_models.ranges import FrameRange
 

@@ -13,11 +13,11 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from peanut_daemon.apart import Apart
 from peanut_daemon.deliverable import Deliverable, Outputs
 from peanut_daemon.edits.model import Edit, FrozenMask
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.errors import InvalidRequestError, JobStateError, NotApprovedError
+from peanut_daemon.guard.apart import Apart
 from peanut_daemon.hosts import reading
 from peanut_daemon.jobs.model import Job, JobState
 from peanut_daemon.jobs.renders import Renders

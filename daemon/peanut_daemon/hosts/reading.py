@@ -1,6 +1,6 @@
 """What runs in the process that reads deliverables for hosts: files that anybody may have replaced.
 
-Functions for `peanut_daemon.apart`; the files stay open in that process.
+Functions for `peanut_daemon.guard.apart`; the files stay open in that process.
 """
 
 from __future__ import annotations

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from peanut_daemon.config import Settings
-from peanut_daemon.database import Journal
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.errors import DiskFullError, JournalError
 from peanut_daemon.jobs.garbage import StoredArtifact, budget_on_disk, jobs_to_keep, surplus
 from peanut_daemon.jobs.render import RenderWork
 from peanut_daemon.jobs.store import JobStore
+from peanut_daemon.journal.database import Journal
 from peanut_daemon.worker.store import ArtifactStore, StoredFile
 
 logger = logging.getLogger(__name__)

@@ -9,12 +9,12 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, replace
 
-from peanut_daemon.database import Journal
 from peanut_daemon.deliverable import RenderSettings
 from peanut_daemon.errors import DiskFullError, JobNotFoundError
 from peanut_daemon.jobs.estimate import Estimate
 from peanut_daemon.jobs.garbage import StoredArtifact
 from peanut_daemon.jobs.model import Job, JobError, JobState, Progress
+from peanut_daemon.journal.database import Journal
 from peanut_daemon.worker.messages import Shortage
 
 

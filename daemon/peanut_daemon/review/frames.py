@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ParamSpec
 
-from peanut_daemon.apart import Apart
 from peanut_daemon.edits.model import FrozenMask
+from peanut_daemon.guard.apart import Apart
 from peanut_daemon.media import ClipInfo
 from peanut_daemon.review import decoding
 from peanut_models.matte import MatteShape

@@ -7,14 +7,14 @@ from typing import Any
 
 from peanut.v1 import edits_pb2, edits_pb2_grpc
 from peanut_daemon import convert
-from peanut_daemon.apart import Apart
 from peanut_daemon.edits import limits
 from peanut_daemon.edits.model import checked_range
 from peanut_daemon.edits.request import clip_and_range, edit_clip_at
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.errors import InvalidRequestError, JobStateError
+from peanut_daemon.guard.apart import Apart
+from peanut_daemon.guard.roots import Roots
 from peanut_daemon.jobs.store import JobStore
-from peanut_daemon.roots import Roots
 
 
 class EditService(edits_pb2_grpc.EditServiceServicer):

@@ -9,12 +9,12 @@ from typing import Any
 
 from peanut.v1 import masks_pb2, masks_pb2_grpc
 from peanut_daemon import convert
-from peanut_daemon.apart import Apart
 from peanut_daemon.edits.edge_sheet import edge_sheet
 from peanut_daemon.edits.limits import MAX_TARGETS
 from peanut_daemon.edits.model import Target
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.errors import EditNotFoundError, InvalidRequestError, LimitExceededError
+from peanut_daemon.guard.apart import Apart
 from peanut_daemon.jobs.tracking import Direction, Tracking, TrackRequest
 from peanut_models.errors import FrameRangeError
 

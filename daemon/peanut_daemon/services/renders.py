@@ -9,16 +9,16 @@ from typing import Any
 
 from peanut.v1 import jobs_pb2, jobs_pb2_grpc, renders_pb2, renders_pb2_grpc
 from peanut_daemon import convert
-from peanut_daemon.apart import Apart
 from peanut_daemon.deliverable import DEFAULT_DONOR_CONFIDENCE, DonorFile
 from peanut_daemon.edits.limits import MAX_DONORS
 from peanut_daemon.edits.request import clip_at
 from peanut_daemon.errors import JobStateError, LimitExceededError
+from peanut_daemon.guard.apart import Apart
+from peanut_daemon.guard.roots import Roots
 from peanut_daemon.jobs.dispatcher import Dispatcher
 from peanut_daemon.jobs.model import Job
 from peanut_daemon.jobs.renders import Renders
 from peanut_daemon.jobs.store import JobStore
-from peanut_daemon.roots import Roots
 
 DEFAULT_PROFILE = "embedded"
 AUTO = "auto"

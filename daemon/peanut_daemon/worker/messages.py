@@ -12,8 +12,8 @@ from typing import Any
 
 from peanut_daemon.deliverable import ChosenModel, RenderSettings, WeightsFile
 from peanut_daemon.edits.model import FrozenMask, MaskFrame, Prompt
+from peanut_daemon.guard.roots import Roots
 from peanut_daemon.media import ClipInfo
-from peanut_daemon.roots import Roots
 from peanut_daemon.worker.residency import Resident
 from peanut_models.matte import MatteShape
 from peanut_models.ranges import FrameRange, Window

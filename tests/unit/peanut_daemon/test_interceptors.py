@@ -4,8 +4,8 @@ import grpc
 import pytest
 
 from peanut.v1 import edits_pb2, edits_pb2_grpc, errors_pb2
+from peanut_daemon.guard.rates import CallLimits
 from peanut_daemon.interceptors import ERROR_TRAILER, GuardInterceptor, host_of
-from peanut_daemon.rates import CallLimits
 
 BEARER = ("authorization", "Bearer secret")
 

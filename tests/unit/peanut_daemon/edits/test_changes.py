@@ -3,11 +3,11 @@
 import pytest
 from support.clips import make_clip
 
-from peanut_daemon.database import open_database
 from peanut_daemon.edits.changes import EditChanged, MasksMoved, MaskStored
 from peanut_daemon.edits.model import FrozenMask, MaskFrame, Point, Target
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.errors import NotApprovedError
+from peanut_daemon.journal.database import open_database
 from peanut_daemon.media import probe
 from peanut_models.ranges import FrameRange
 

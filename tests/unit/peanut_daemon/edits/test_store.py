@@ -3,7 +3,6 @@ import itertools
 import pytest
 from support.clips import make_clip
 
-from peanut_daemon.database import open_database
 from peanut_daemon.edits.model import Box, FrozenMask, MaskFrame, PaintedMask, Point, Target
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.errors import (
@@ -12,8 +11,9 @@ from peanut_daemon.errors import (
     LimitExceededError,
     NotApprovedError,
 )
+from peanut_daemon.journal.database import open_database
+from peanut_daemon.journal.schema import MIGRATIONS
 from peanut_daemon.media import probe
-from peanut_daemon.schema import MIGRATIONS
 from peanut_models.errors import FrameRangeError
 from peanut_models.matte import TargetKind
 from peanut_models.ranges import FrameRange

@@ -3,13 +3,13 @@
 import pytest
 from support.clips import make_clip
 
-from peanut_daemon.database import open_database
 from peanut_daemon.edits.model import MaskFrame, Point, Target, Text
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.edits.targets import KEPT_REVISIONS
 from peanut_daemon.errors import NothingToUndoError
+from peanut_daemon.journal.database import open_database
+from peanut_daemon.journal.schema import MIGRATIONS
 from peanut_daemon.media import probe
-from peanut_daemon.schema import MIGRATIONS
 from peanut_models.ranges import FrameRange
 
 RANGE = FrameRange(0, 8)

@@ -12,8 +12,8 @@ from support.matrix.sources import FIRST_NUMBER, FRAMES, make_source
 from peanut_daemon.edits.request import clip_and_range
 from peanut_daemon.edits.timeline import Replacement, build_result
 from peanut_daemon.errors import UnsupportedMediaError
+from peanut_daemon.guard.roots import Roots
 from peanut_daemon.media import Rate, Reading, probe
-from peanut_daemon.roots import Roots
 from peanut_models.ranges import FrameRange
 
 RATE = Rate(24000, 1001)

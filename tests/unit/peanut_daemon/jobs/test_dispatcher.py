@@ -10,7 +10,6 @@ import pytest
 from support.clips import make_clip
 
 from peanut_daemon import context
-from peanut_daemon.database import open_database
 from peanut_daemon.deliverable import ChosenModel, Codec, Deliverable, RenderSettings
 from peanut_daemon.edits.model import MaskFrame, Point, Target
 from peanut_daemon.edits.store import EditStore
@@ -19,6 +18,7 @@ from peanut_daemon.jobs.dispatcher import Dispatcher
 from peanut_daemon.jobs.model import JobState
 from peanut_daemon.jobs.scheduler import Scheduler
 from peanut_daemon.jobs.store import JobStore
+from peanut_daemon.journal.database import open_database
 from peanut_daemon.media import probe
 from peanut_daemon.metrics import Metrics
 from peanut_daemon.worker.messages import (

@@ -5,7 +5,6 @@ import pytest
 from support.journals import restore
 
 from peanut_daemon.config import Settings
-from peanut_daemon.database import open_database
 from peanut_daemon.deliverable import RenderStage
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.errors import DiskFullError, JobNotFoundError
@@ -13,6 +12,7 @@ from peanut_daemon.jobs.housekeeping import Housekeeping
 from peanut_daemon.jobs.model import JobState
 from peanut_daemon.jobs.render import RenderWork, remove_leftovers
 from peanut_daemon.jobs.store import JobStore
+from peanut_daemon.journal.database import open_database
 from peanut_daemon.media.atomic import leftover_of
 from peanut_daemon.worker.store import ArtifactStore
 from peanut_models.ranges import FrameRange

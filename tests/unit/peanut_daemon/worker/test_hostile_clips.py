@@ -9,8 +9,8 @@ from support.scenes import make_square_clip
 
 from peanut_daemon.deliverable import ChosenModel
 from peanut_daemon.edits.model import Point
+from peanut_daemon.guard.roots import Roots
 from peanut_daemon.media import probe
-from peanut_daemon.roots import Roots
 from peanut_daemon.worker.main import run_worker
 from peanut_daemon.worker.messages import (
     Failed,

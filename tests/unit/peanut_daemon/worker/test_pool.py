@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from peanut_daemon.roots import Roots
+from peanut_daemon.guard.roots import Roots
 from peanut_daemon.worker.devices import placements
 from peanut_daemon.worker.messages import WorkerOptions
 from peanut_daemon.worker.pool import WorkerPool

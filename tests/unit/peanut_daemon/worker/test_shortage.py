@@ -10,8 +10,8 @@ from support.scenes import make_square_clip, square_mask
 from peanut_daemon.deliverable import ChosenModel
 from peanut_daemon.edits.model import FrozenMask
 from peanut_daemon.errors import MediaUnreadableError
+from peanut_daemon.guard.roots import Roots
 from peanut_daemon.media import limits, mask_from_png, probe
-from peanut_daemon.roots import Roots
 from peanut_daemon.worker.main import Worker
 from peanut_daemon.worker.messages import (
     Committed,

@@ -3,11 +3,11 @@ from contextlib import closing
 import pytest
 from support.journals import restore
 
-from peanut_daemon.database import open_database
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.errors import DiskFullError, JournalDamagedError, JournalError
 from peanut_daemon.jobs.store import JobStore
-from peanut_daemon.rebuild import rebuild_journal
+from peanut_daemon.journal.database import open_database
+from peanut_daemon.journal.rebuild import rebuild_journal
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_without_a_journal_there_is_nothing_to_rebuild(tmp_path):
 
 def test_without_room_for_a_new_one_everything_is_as_it_was(path, monkeypatch):
     content = path.read_bytes()
-    monkeypatch.setattr("peanut_daemon.rebuild.open_database", no_room)
+    monkeypatch.setattr("peanut_daemon.journal.rebuild.open_database", no_room)
     with pytest.raises(DiskFullError):
         rebuild_journal(path)
     assert path.read_bytes() == content

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import grpc
 
-from peanut_daemon import access
 from peanut_daemon.config import Settings
 from peanut_daemon.errors import InvalidRequestError
+from peanut_daemon.guard import access
+from peanut_daemon.guard.rates import CallLimits
 from peanut_daemon.interceptors import GuardInterceptor
-from peanut_daemon.rates import CallLimits
 
 logger = logging.getLogger(__name__)
 

@@ -6,13 +6,13 @@ import time
 
 import pytest
 
-from peanut_daemon.apart import Apart
 from peanut_daemon.errors import (
     MediaLimitError,
     MediaTimeoutError,
     MediaUnreadableError,
     NoVideoError,
 )
+from peanut_daemon.guard.apart import Apart
 
 
 @pytest.fixture

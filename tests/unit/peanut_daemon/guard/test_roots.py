@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from peanut_daemon.errors import InvalidRequestError, PathRefusedError
-from peanut_daemon.roots import Roots
+from peanut_daemon.guard.roots import Roots
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX links and devices")
 

@@ -9,8 +9,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from peanut_daemon.database import Journal, connect, open_database
 from peanut_daemon.errors import JournalError
+from peanut_daemon.journal.database import Journal, connect, open_database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peanut_daemon.errors import RateLimitedError
-from peanut_daemon.rates import CallLimits
+from peanut_daemon.guard.rates import CallLimits
 
 
 class Clock:

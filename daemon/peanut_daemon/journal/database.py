@@ -22,7 +22,7 @@ from peanut_daemon.errors import (
     JournalError,
     VersionMismatchError,
 )
-from peanut_daemon.schema import MIGRATIONS
+from peanut_daemon.journal.schema import MIGRATIONS
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,9 @@ import sys
 import pytest
 import trustme
 
-from peanut_daemon.access import (
+from peanut_daemon.config import Settings
+from peanut_daemon.errors import ExposedFilesError, InvalidRequestError
+from peanut_daemon.guard.access import (
     check_closed,
     check_listen,
     is_loopback,
@@ -15,8 +17,6 @@ from peanut_daemon.access import (
     secure_folder,
     server_credentials,
 )
-from peanut_daemon.config import Settings
-from peanut_daemon.errors import ExposedFilesError, InvalidRequestError
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
 

@@ -6,7 +6,6 @@ import sqlite3
 import pytest
 from support.journals import restore
 
-from peanut_daemon.database import connect, open_database
 from peanut_daemon.edits.model import Box, FrozenMask, PaintedMask, Point
 from peanut_daemon.edits.store import EditStore
 from peanut_daemon.errors import (
@@ -17,7 +16,8 @@ from peanut_daemon.errors import (
 )
 from peanut_daemon.jobs.model import JobState
 from peanut_daemon.jobs.store import JobStore
-from peanut_daemon.schema import MIGRATIONS
+from peanut_daemon.journal.database import connect, open_database
+from peanut_daemon.journal.schema import MIGRATIONS
 from peanut_models.ranges import FrameRange
 
 
@@ -85,7 +85,7 @@ def test_a_journal_of_every_schema_opens_with_all_that_was_in_it(path, version):
 def test_an_upgrade_that_fails_changes_nothing(path, monkeypatch):
     restore(1, path)
     broken = (MIGRATIONS[0], MIGRATIONS[1] + "INSERT INTO nowhere VALUES (1);")
-    monkeypatch.setattr("peanut_daemon.database.MIGRATIONS", broken)
+    monkeypatch.setattr("peanut_daemon.journal.database.MIGRATIONS", broken)
     with pytest.raises(sqlite3.OperationalError, match="nowhere"):
         open_database(path)
     monkeypatch.undo()

@@ -1,0 +1,1 @@
+"""The journal: opening it, its schema from the first on, saving what a damaged one holds."""
