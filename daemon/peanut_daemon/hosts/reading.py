@@ -5,7 +5,6 @@ Functions for `peanut_daemon.guard.apart`; the files stay open in that process.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,14 +13,15 @@ from numpy import ndarray
 
 from peanut_daemon.edits.matte import frozen_matte
 from peanut_daemon.edits.model import FrozenMask
-from peanut_daemon.errors import JobStateError
+from peanut_daemon.errors import JobStateError, MediaNotFoundError
 from peanut_daemon.media import ClipInfo, ClipReader, SourceFrame
+from peanut_daemon.media.open_clips import OpenClips
 from peanut_models.matte import MatteShape
 
 # A host plays one result and its matte, and compares two at most.
 _OPEN_READERS = 4
 
-_readers: OrderedDict[tuple[Path, int], ClipReader] = OrderedDict()
+_open = OpenClips(_OPEN_READERS)
 
 
 def rgb(path: Path, frame_index: int) -> list[ndarray]:
@@ -68,15 +68,7 @@ def matte(
 
 
 def _read(path: Path, frame_index: int) -> SourceFrame:
-    """One frame; a file that was replaced is opened anew."""
     try:
-        key = (path, path.stat().st_mtime_ns)
-    except OSError as error:
-        raise JobStateError(
-            f"the deliverable {path} cannot be read ({error.strerror}): render again"
-        ) from error
-    reader = _readers.pop(key, None) or ClipReader(path)
-    _readers[key] = reader
-    while len(_readers) > _OPEN_READERS:
-        _readers.popitem(last=False)[1].close()
-    return reader.read(frame_index)
+        return _open.reader(path).read(frame_index)
+    except MediaNotFoundError as error:
+        raise JobStateError(f"the deliverable is gone: {error}") from error

@@ -6,7 +6,6 @@ a tracking pass not for a page. A decoder that dies on a broken file takes nothi
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,31 +16,38 @@ from numpy import ndarray
 
 from peanut_daemon.edits.matte import frozen_matte
 from peanut_daemon.edits.model import FrozenMask
-from peanut_daemon.errors import MediaUnreadableError
-from peanut_daemon.media import ClipInfo, ClipReader, screen_bgr, working_size
+from peanut_daemon.media import ClipInfo, screen_bgr, working_size
+from peanut_daemon.media.open_clips import OpenClips
 from peanut_models.matte import MatteShape
 
 # Clips that stay open: the source and the results that are compared with it.
 _OPEN_READERS = 3
 _JPEG_QUALITY = 88
 
-_readers: OrderedDict[tuple[Path, int], ClipReader] = OrderedDict()
+_open = OpenClips(_OPEN_READERS)
 
 
-def jpeg(path: Path, frame_index: int, long_side_px: int) -> bytes:
-    """A frame as JPEG.
+def jpeg(
+    path: Path,
+    frame_index: int,
+    long_side_px: int,
+    colourspace: str = "",
+    deinterlace: bool = False,
+) -> bytes:
+    """A frame as JPEG, read as the edit wants it.
 
     Raises:
         MediaError: the clip cannot be read.
         FrameRangeError: it has no such frame.
     """
-    picture = screen_bgr(_reader(path).read(frame_index), long_side_px)
+    reader = _open.reader(path, colourspace=colourspace, deinterlace=deinterlace)
+    picture = screen_bgr(reader.read(frame_index), long_side_px)
     return _encoded(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
 
 
 def patch_png(path: Path, frame_index: int, long_side_px: int) -> bytes:
     """A frame of a clip with alpha, as PNG with straight alpha; clear where it is transparent."""
-    frame = _reader(path).read(frame_index)
+    frame = _open.reader(path).read(frame_index)
     rgb = frame.working_rgb(long_side_px)
     height, width = rgb.shape[:2]
     alpha = frame.components()[-1].astype(np.float32) * (255 / frame.layout.maximum)
@@ -72,30 +78,21 @@ def matte_png(
         MediaUnreadableError: a mask is no PNG.
         MediaError: the clip cannot be read, where refining needs it.
     """
+
+    def picture() -> ndarray:
+        reader = _open.reader(clip.path, colourspace=clip.colourspace, deinterlace=clip.deinterlace)
+        return reader.read(frame_index).to_rgb()
+
     matte = frozen_matte(
         masks,
         shape,
         (clip.height, clip.width),
-        lambda: _reader(clip.path).read(frame_index).to_rgb(),
+        picture,
     )
     small = working_size(clip.width, clip.height, long_side_px)
     if small != (clip.width, clip.height):
         matte = np.asarray(cv2.resize(matte, small, interpolation=cv2.INTER_AREA))
     return _encoded(".png", matte, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-
-
-def _reader(path: Path) -> ClipReader:
-    try:
-        key = (path, path.stat().st_mtime_ns)
-    except OSError as error:
-        raise MediaUnreadableError(
-            f"{path} cannot be read ({error.strerror}): put the file back, then reload"
-        ) from error
-    reader = _readers.pop(key, None) or ClipReader(path)
-    _readers[key] = reader
-    while len(_readers) > _OPEN_READERS:
-        _readers.popitem(last=False)[1].close()
-    return reader
 
 
 def _encoded(kind: str, picture: UInt8[ndarray, ...], options: list[int]) -> bytes:

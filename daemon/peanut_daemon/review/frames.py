@@ -36,13 +36,23 @@ class Frames:
         self._cache: OrderedDict[tuple[Path, str, int], bytes] = OrderedDict()
         self._cached_bytes = 0
 
-    async def jpeg(self, path: Path, version: str, frame_index: int) -> bytes:
+    async def jpeg(
+        self,
+        path: Path,
+        version: str,
+        frame_index: int,
+        *,
+        colourspace: str = "",
+        deinterlace: bool = False,
+    ) -> bytes:
         """One frame of a clip.
 
         Args:
             path: of the clip.
-            version: changes when the file's content does.
+            version: changes when the file's content does, or how it is read.
             frame_index: in the clip.
+            colourspace: as the edit wants the clip read.
+            deinterlace: likewise.
 
         Raises:
             MediaError: the clip cannot be read.
@@ -51,7 +61,13 @@ class Frames:
         key = (path, version, frame_index)
         if key not in self._cache:
             picture = await self._ask(
-                str(path), decoding.jpeg, path, frame_index, self._long_side_px
+                str(path),
+                decoding.jpeg,
+                path,
+                frame_index,
+                self._long_side_px,
+                colourspace,
+                deinterlace,
             )
             self._keep(key, picture)
         self._cache.move_to_end(key)

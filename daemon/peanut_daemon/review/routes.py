@@ -157,8 +157,14 @@ class Routes:
 
     async def _frame(self, request: web.Request) -> web.Response:
         edit, frame_index = self._edit_and_frame(request)
-        version = edit.clip.fingerprint
-        picture = await self._frames.jpeg(edit.clip.path, version, frame_index)
+        clip = edit.clip
+        picture = await self._frames.jpeg(
+            clip.path,
+            f"{clip.fingerprint}/{clip.colourspace}/{clip.deinterlace}",
+            frame_index,
+            colourspace=clip.colourspace,
+            deinterlace=clip.deinterlace,
+        )
         return web.Response(body=picture, content_type="image/jpeg", headers=FOR_EVER)
 
     async def _matte(self, request: web.Request) -> web.Response:

@@ -8,7 +8,7 @@ from support.clips import HEIGHT, WIDTH, make_clip, number_in
 from support.scenes import square_mask
 
 from peanut_daemon.edits.model import FrozenMask
-from peanut_daemon.errors import MediaUnreadableError
+from peanut_daemon.errors import MediaNotFoundError
 from peanut_daemon.media import ClipReader, ClipWriter, OutputFormat, png_from_mask, probe
 from peanut_daemon.review import decoding
 from peanut_daemon.review.frames import Frames
@@ -36,8 +36,25 @@ def test_pictures_are_brought_down_and_never_up(clip):
 
 
 def test_a_clip_that_is_gone(tmp_path):
-    with pytest.raises(MediaUnreadableError, match="cannot be read"):
+    with pytest.raises(MediaNotFoundError, match="cannot be read"):
         decoding.jpeg(tmp_path / "gone.mov", 0, 64)
+
+
+def test_a_sequence_is_shown_and_shown_anew_when_it_was_replaced(tmp_path):
+    for level in (60, 180):
+        for number in (7, 8):
+            cv2.imwrite(
+                str(tmp_path / f"a.{number:04d}.png"), np.full((32, 32, 3), level, np.uint8)
+            )
+        picture = shown(decoding.jpeg(tmp_path / "a.####.png", 1, 64))
+        assert abs(int(picture.mean()) - level) <= 2
+        for file in tmp_path.iterdir():
+            file.unlink()
+
+
+def test_a_clip_is_shown_in_the_light_that_its_edit_says(clip):
+    plain = shown(decoding.jpeg(clip, 0, 1920))
+    assert (shown(decoding.jpeg(clip, 0, 1920, "linear")) != plain).any()
 
 
 def test_a_patch_is_clear_where_it_is_transparent(clip, tmp_path):
@@ -76,7 +93,7 @@ async def test_giving_up_on_a_frame_does_not_end_the_decoder(clip):
         ended = await asyncio.gather(*asked, return_exceptions=True)
         assert [isinstance(e, asyncio.CancelledError) for e in ended] == [True, True, False]
         assert number_in(shown(ended[2], cv2.IMREAD_GRAYSCALE)) == 3
-        with pytest.raises(MediaUnreadableError):
+        with pytest.raises(MediaNotFoundError):
             await frames.jpeg(clip.with_name("gone.mov"), "1", 0)
     finally:
         frames.close()
