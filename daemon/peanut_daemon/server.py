@@ -56,7 +56,7 @@ from peanut_daemon.jobs.scheduler import Lane, Scheduler
 from peanut_daemon.jobs.store import JobStore
 from peanut_daemon.jobs.tracking import Tracking
 from peanut_daemon.journal.database import open_database
-from peanut_daemon.media.atomic import output_error
+from peanut_daemon.media.atomic import output_error, write_private
 from peanut_daemon.metrics import Metrics, WorkerFigures
 from peanut_daemon.review.server import ReviewServer
 from peanut_daemon.services.edits import EditService
@@ -327,16 +327,7 @@ class _Daemon:
             "version": peanut_daemon.__version__,
             "api_minor": API_MINOR_HIGHEST,
         }
-        target = self._settings.connection_file
-        part = target.with_name(f".{target.name}.part")
-        try:
-            part.unlink(missing_ok=True)
-            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(content, file)
-            part.replace(target)
-        except OSError as error:
-            raise output_error(error, target) from error
+        write_private(self._settings.connection_file, json.dumps(content))
 
     def _catch_signals(self) -> None:
         loop = asyncio.get_running_loop()

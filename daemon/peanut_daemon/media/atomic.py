@@ -40,6 +40,23 @@ def output_error(error: OSError, path: Path) -> OutputError:
     )
 
 
+def write_private(path: Path, text: str) -> None:
+    """Replace a small file in one step; nobody but this user can ever read it.
+
+    Raises:
+        DiskFullError, OutputNotWritableError: it cannot be written; the old one stays.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        part.replace(path)
+    except OSError as error:
+        raise output_error(error, path) from error
+
+
 def leftover_of(target: Path) -> Path:
     """The hidden file that a killed process leaves of an `AtomicFile`."""
     return target.with_name(f".{target.name}.part")

@@ -10,9 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import secrets
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from pathlib import Path
 from aiohttp import web
 
 from peanut_daemon.errors import ForeignRequestError, UnauthenticatedError
+from peanut_daemon.media.atomic import write_private
 
 COOKIE_DAYS = 30
 SAFE_METHODS = ("GET", "HEAD")
@@ -51,10 +50,7 @@ class Kept:
 
     def write(self, path: Path) -> None:
         """Keep it, readable by this user alone."""
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".review-")  # mode 0600
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(asdict(self), file)
-        Path(name).replace(path)
+        write_private(path, json.dumps(asdict(self)))
 
 
 class Access:
